@@ -1,0 +1,63 @@
+# Everything runs from .venv, which the first target that needs it makes. Python 3.11+ and make are enough.
+#   make demo   PYTHON=python3.12        choose the interpreter that makes .venv
+#   make test   WORKERS=4                parallel test processes
+
+PYTHON  ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check
+BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
+PINS := setup.cfg pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-all demo test test-all check bench clean
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.stamp  ## install what the demo, the tests and the checks need (no PyTorch, no Ray)
+
+setup-all: $(VENV)/.stamp-all  ## the same with PyTorch and Ray
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Name another one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "'$(PYTHON) -m venv' failed. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.stamp: $(PINS) | $(BIN)/python
+	@echo "Installing into $(VENV) (once, one to a few minutes)"
+	$(PIP) install -c constraints.txt -e '.[quantum,dev]'
+	@touch $@
+
+# PyTorch by itself and first, so that no other package chooses its build.
+$(VENV)/.stamp-all: $(PINS) | $(BIN)/python
+	@echo "Installing PyTorch, Ray and the rest into $(VENV) (once, several minutes)"
+	$(PIP) install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+	$(PIP) install -c constraints.txt -e '.[train,quantum,ray,dev]'
+	@touch $(VENV)/.stamp $@
+
+demo: setup  ## the main job in about a minute: rescue missions, one per advisor, compared
+	$(BIN)/qdt demo
+
+test: setup  ## the tests, without those marked slow
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+test-all: setup-all  ## every test, those that need PyTorch or Ray too
+	$(BIN)/pytest -n $(WORKERS)
+
+check: setup  ## lint, format, types, import layers, then the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory test
+
+bench: setup  ## run every benchmark in benchmarks/
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:  ## remove .venv, caches and what the demo wrote
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

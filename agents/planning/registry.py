@@ -1,0 +1,46 @@
+"""Planners by name, for the command line and the advisors."""
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.planning.classical import ExactPlanner, GreedyPlanner, LinearAssignmentPlanner, RandomPlanner
+from agents.planning.problem import Planner, PlanningError
+
+
+def _qaoa(**settings: Any) -> Planner:
+    # Imported here so that naming planners does not load the quantum stack.
+    from agents.quantum.qaoa import QAOAPlanner
+
+    return QAOAPlanner(**settings)
+
+
+FACTORIES: dict[str, Callable[..., Planner]] = {
+    "random": RandomPlanner,
+    "greedy": GreedyPlanner,
+    "linear": LinearAssignmentPlanner,
+    "exact": ExactPlanner,
+    "qaoa": _qaoa,
+}
+
+
+def planner_names() -> tuple[str, ...]:
+    """Names that :func:`make_planner` takes."""
+    return tuple(FACTORIES)
+
+
+def make_planner(name: str, **settings: Any) -> Planner:
+    """Make a planner.
+
+    Args:
+        name: one of :func:`planner_names`.
+        **settings: keyword arguments of the planner's class.
+
+    Raises:
+        PlanningError: unknown name, or a setting the planner does not have.
+    """
+    if name not in FACTORIES:
+        raise PlanningError(f"unknown planner {name!r}; allowed: {', '.join(planner_names())}")
+    try:
+        return FACTORIES[name](**settings)
+    except TypeError as error:
+        raise PlanningError(f"planner {name!r}: {error}") from error

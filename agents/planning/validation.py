@@ -1,0 +1,70 @@
+"""What makes a problem usable: shapes, costs and the distinct rule, checked once when the problem is made."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+if TYPE_CHECKING:
+    from agents.planning.problem import Problem
+
+
+class PlanningError(ValueError):
+    """A problem, budget or planner setting that cannot be used; the message names the element."""
+
+
+def check_shapes(problem: "Problem") -> None:
+    """Raise PlanningError where an array of the problem does not fit (G, T)."""
+    if problem.linear.ndim != 2 or problem.linear.shape[1] < 1:
+        raise PlanningError(f"linear: expected shape (groups, options >= 1), got {problem.linear.shape}")
+    groups, options = problem.linear.shape
+    expected = {
+        "pairwise": (groups, options, groups, options),
+        "shareable": (options,),
+        "group_ids": (groups,),
+        "option_ids": (options,),
+    }
+    for field, shape in expected.items():
+        if getattr(problem, field).shape != shape:
+            raise PlanningError(f"{field}: expected shape {shape}, got {getattr(problem, field).shape}")
+
+
+def check_costs(problem: "Problem") -> None:
+    """Raise PlanningError at the first cost that is no cost, naming its group and option."""
+
+    def label(g: int, t: int) -> str:
+        return f"group {problem.group_ids[g]}, option {problem.option_ids[t]} (column {t})"
+
+    linear, pairwise = problem.linear, problem.pairwise
+    for g, t in np.argwhere(np.isnan(linear) | np.isneginf(linear)):
+        raise PlanningError(f"linear: cost {linear[g, t]} of {label(g, t)}; it must be finite, or +inf if not allowed")
+    for g, t, h, u in np.argwhere(~np.isfinite(pairwise)):
+        raise PlanningError(f"pairwise: cost {pairwise[g, t, h, u]} of {label(g, t)} with {label(h, u)}; not finite")
+    scale = float(np.abs(pairwise).max(initial=0.0))
+    for g, t, h, u in np.argwhere(np.abs(pairwise - pairwise.transpose(2, 3, 0, 1)) > 1e-12 * scale):
+        raise PlanningError(f"pairwise: not symmetric for {label(g, t)} with {label(h, u)}")
+    for g in range(problem.groups):
+        for t, u in np.argwhere(pairwise[g, :, g, :]):
+            raise PlanningError(f"pairwise: {label(g, t)} with its own option column {u} must be 0")
+        if not np.isfinite(linear[g]).any():
+            raise PlanningError(f"linear: group {problem.group_ids[g]} has no allowed option")
+
+
+def check_matching(problem: "Problem") -> None:
+    """Raise PlanningError where the distinct rule cannot be met, naming a group that finds no option of its own.
+
+    A group that may take a shareable option can always be placed; the others need a matching among the rest.
+    """
+    bound = np.flatnonzero(~problem.allowed[:, problem.shareable].any(axis=1))
+    if not bound.size:
+        return
+    columns = np.flatnonzero(~problem.shareable)
+    graph = csr_array(problem.allowed[np.ix_(bound, columns)].astype(np.int8))
+    matched = maximum_bipartite_matching(graph, perm_type="column")
+    for group in bound[matched < 0]:
+        menu = problem.option_ids[problem.allowed[group]].tolist()
+        raise PlanningError(
+            f"distinct: group {problem.group_ids[group]} finds no option of its own among {menu}: "
+            f"{bound.size} groups without a shareable option compete for {columns.size} options"
+        )

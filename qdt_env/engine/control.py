@@ -1,0 +1,468 @@
+"""Act, first half: an action becomes an order that the robot's own map and eyes allow.
+
+A robot walks by the map it believes. What the truth makes of the order is the physical layer's business.
+"""
+
+import numpy as np
+
+from qdt_env.compiled import phase, rule
+from qdt_env.hospital.graph import ELEVATOR
+from qdt_env.hospital.routing import customise, travel_times, travel_times_to_any
+from qdt_env.physical.robots import crossing_time_s
+from qdt_env.physical.state import (
+    BLOCKED,
+    CLEAR,
+    DONE,
+    EXTRICATE,
+    FREE,
+    GIVE_KIT,
+    GO,
+    HAND_OVER,
+    LEGGED,
+    NO_EVENT,
+    NO_ROUTE,
+    PATIENT_ABSENT,
+    PICK_UP,
+    RECHARGE,
+    REFRESH,
+    ROUTE_HOPS,
+    STAY,
+    TAKE_KIT,
+    TRACKED,
+    TRAPPED,
+)
+from qdt_env.spaces import CLEAR_NEAREST, CONTINUE, KIT, RECHARGE_NEAREST, REFRESH_KEYS, SCOUT
+
+_FULL = 0.99  # a battery this full needs no charge
+
+
+@phase
+def give_orders(b, setup, state, mask, actions):
+    """Turn the actions of all robots into orders with routes; count actions outside the mask, which mean "continue"."""
+    clock = state.clock[b]
+    for r in range(setup.site.team.shape[0]):
+        robot = state.world.robots[b, r]
+        mind = state.belief.minds[b, r]
+        order = state.world.orders[b, r]
+        order.verb = STAY
+        order.patient = -1
+        order.passage = -1
+        order.hops = 0
+        mind.event = NO_EVENT
+        if robot.alive == 0:
+            continue
+        action = actions[b, r]
+        if mask[b, r, action] == 0:
+            clock.masked_actions += 1
+            mind.masked_actions += 1
+            action = CONTINUE
+        if action != CONTINUE and action != mind.task:
+            mind.task = action
+            mind.target = -1
+            clock.decisions += 1
+            if clock.step - mind.view_step > setup.game[0].stale_steps:
+                clock.stale_decisions += 1
+            if mind.deceived == 1:
+                clock.deceived_decisions += 1
+        if setup.game[0].control == 0:
+            order_task(b, r, setup, state)
+        else:
+            order_move(b, r, setup, state)
+
+
+@rule
+def finish(mind, event):
+    """The task is over: the robot asks again and says why."""
+    mind.task = CONTINUE
+    mind.target = -1
+    mind.event = event
+
+
+@phase
+def order_task(b, r, setup, state):
+    """Order of the high-level task that robot ``r`` carries out."""
+    mind = state.belief.minds[b, r]
+    patients = state.belief.patients.shape[2]
+    if mind.task == CONTINUE:
+        return
+    if mind.task <= patients:
+        order_patient(b, r, mind.task - 1, setup, state)
+    else:
+        order_service(b, r, mind.task - 1 - patients, setup, state)
+
+
+@phase
+def order_patient(b, r, p, setup, state):
+    """Go to patient slot ``p`` and do the next useful thing: extricate, give the kit, carry out, triage."""
+    robot = state.world.robots[b, r]
+    mind = state.belief.minds[b, r]
+    order = state.world.orders[b, r]
+    believed = state.belief.patients[b, r, p]
+    order.patient = p
+    if robot.patient == p:
+        if setup.site.zones[robot.zone].entrance == 1 and robot.passage < 0:
+            order.verb = HAND_OVER
+        else:
+            head_for(b, r, nearest_entrance(b, r, setup, state), setup, state)
+        return
+    if believed.status != TRAPPED and believed.status != FREE:
+        finish(mind, DONE)  # handed over, or somebody carries the patient
+        return
+    if believed.zone < 0:
+        finish(mind, PATIENT_ABSENT)
+        return
+    if believed.zone != robot.zone or robot.passage >= 0:
+        head_for(b, r, believed.zone, setup, state)
+        return
+    if robot.kind == TRACKED and believed.status == TRAPPED:
+        order.verb = EXTRICATE
+    elif robot.kind == TRACKED and robot.patient < 0:
+        order.verb = PICK_UP
+    elif robot.kind == LEGGED and robot.kits > 0 and believed.kitted == 0:
+        order.verb = GIVE_KIT
+    else:
+        finish(mind, DONE)
+
+
+@phase
+def order_service(b, r, service, setup, state):
+    """Order of a service action; targets are the nearest by the believed map."""
+    robot = state.world.robots[b, r]
+    mind = state.belief.minds[b, r]
+    order = state.world.orders[b, r]
+    if service == SCOUT:
+        if mind.target < 0 or state.belief.zones[b, r, mind.target].seen == 1:
+            look_around(b, r, setup, state)
+            mind.target = mind.near_unseen
+        if mind.target < 0:
+            finish(mind, DONE)
+        elif mind.target != robot.zone or robot.passage >= 0:
+            head_for(b, r, mind.target, setup, state)
+    elif service == KIT:
+        order_kit(b, r, setup, state)
+    elif service == CLEAR_NEAREST:
+        look_around(b, r, setup, state)
+        if mind.near_blocked < 0:
+            finish(mind, DONE)
+        elif mind.near_blocked_zone == robot.zone and robot.passage < 0:
+            order.verb = CLEAR
+            order.passage = mind.near_blocked
+        else:
+            head_for(b, r, mind.near_blocked_zone, setup, state)
+    elif service == RECHARGE_NEAREST:
+        if robot.energy >= np.float32(_FULL):
+            finish(mind, DONE)
+        elif setup.site.zones[robot.zone].entrance == 1 and robot.passage < 0:
+            order.verb = RECHARGE
+        else:
+            head_for(b, r, nearest_entrance(b, r, setup, state), setup, state)
+    elif service == REFRESH_KEYS:
+        look_around(b, r, setup, state)
+        if state.channel.links[b, r].pool_bits >= setup.channel[0].pool_capacity_bits:
+            finish(mind, DONE)
+        elif mind.near_gateway < 0:
+            finish(mind, NO_ROUTE)
+        elif mind.near_gateway == robot.zone and robot.passage < 0:
+            order.verb = REFRESH
+        else:
+            head_for(b, r, mind.near_gateway, setup, state)
+
+
+@phase
+def order_kit(b, r, setup, state):
+    """Fetch a kit at the nearest depot, then deliver it to the nearest patient believed in need of one."""
+    robot = state.world.robots[b, r]
+    mind = state.belief.minds[b, r]
+    order = state.world.orders[b, r]
+    if robot.kits == 0:
+        look_around(b, r, setup, state)
+        if mind.near_depot < 0:
+            finish(mind, NO_ROUTE)
+        elif mind.near_depot == robot.zone and robot.passage < 0:
+            order.verb = TAKE_KIT
+        else:
+            head_for(b, r, mind.near_depot, setup, state)
+        return
+    p = nearest_in_need(b, r, setup, state)
+    if p < 0:
+        finish(mind, DONE)
+        return
+    order.patient = p
+    zone = state.belief.patients[b, r, p].zone
+    if zone == robot.zone and robot.passage < 0:
+        order.verb = GIVE_KIT
+    else:
+        head_for(b, r, zone, setup, state)
+
+
+@rule
+def needs_kit(believed):
+    """Whether a kit is believed to help: in place, not helped yet, not handed over."""
+    return (believed.status == TRAPPED or believed.status == FREE) and believed.kitted == 0 and believed.zone >= 0
+
+
+@phase
+def nearest_in_need(b, r, setup, state):
+    """Slot of the nearest patient in need of a kit, trapped ones counted at half their travel time; -1 nobody."""
+    look_around(b, r, setup, state)
+    best, best_s = -1, np.float32(np.inf)
+    for i in range(state.belief.patients.shape[2]):
+        believed = state.belief.patients[b, r, i]
+        if needs_kit(believed):
+            away = state.belief.travel_s[b, r, believed.zone]
+            if believed.status == TRAPPED:
+                away *= np.float32(0.5)
+            if away < best_s:
+                best, best_s = i, away
+    return best
+
+
+@phase
+def order_move(b, r, setup, state):
+    """Order of the low-level control: a passage slot of the own zone, or a work verb on the most urgent patient here."""
+    robot = state.world.robots[b, r]
+    mind = state.belief.minds[b, r]
+    order = state.world.orders[b, r]
+    slots = setup.site.neighbours.shape[1]
+    if mind.task == CONTINUE:
+        return
+    if mind.task <= slots:
+        e = setup.site.neighbour_passages[robot.zone, mind.task - 1]
+        if robot.passage >= 0:
+            order.verb = GO
+        elif e < 0:
+            finish(mind, DONE)
+        else:
+            if mind.target < 0:
+                mind.target = setup.site.neighbours[robot.zone, mind.task - 1]
+            order.verb = GO
+            order.hops = 1
+            state.world.routes[b, r, 0] = e
+        return
+    verb = mind.task - 1 - slots
+    if robot.passage >= 0 or verb == 8:
+        return
+    order.verb = move_verb(verb)
+    if verb <= 3:
+        order.patient = robot.patient if verb == 3 else most_urgent_here(b, r, order.verb, state)
+        if order.patient < 0:
+            finish(mind, DONE)
+            order.verb = STAY
+    elif verb == 5:
+        order.passage = blocked_here(b, r, setup, state)
+        if order.passage < 0:
+            finish(mind, DONE)
+            order.verb = STAY
+    elif verb == 6 and robot.energy >= np.float32(_FULL):
+        finish(mind, DONE)
+        order.verb = STAY
+
+
+@rule
+def move_verb(verb):
+    """Physical verb of a move-control verb, in the order of ``spaces.MOVE_VERBS``."""
+    if verb == 0:
+        return GIVE_KIT
+    if verb == 1:
+        return EXTRICATE
+    if verb == 2:
+        return PICK_UP
+    if verb == 3:
+        return HAND_OVER
+    if verb == 4:
+        return TAKE_KIT
+    if verb == 5:
+        return CLEAR
+    if verb == 6:
+        return RECHARGE
+    return REFRESH
+
+
+@rule
+def verb_fits(verb, believed):
+    """Whether a work verb is useful on a patient as believed."""
+    if verb == GIVE_KIT:
+        return needs_kit(believed)
+    if verb == EXTRICATE:
+        return believed.status == TRAPPED
+    return believed.status == FREE
+
+
+@phase
+def most_urgent_here(b, r, verb, state):
+    """Slot of the patient in the own zone with the lowest believed RPM on whom ``verb`` is useful; -1 nobody."""
+    best, best_rpm = -1, np.float32(99.0)
+    zone = state.world.robots[b, r].zone
+    for i in range(state.belief.patients.shape[2]):
+        believed = state.belief.patients[b, r, i]
+        if believed.zone == zone and verb_fits(verb, believed) and believed.rpm < best_rpm:
+            best, best_rpm = i, believed.rpm
+    return best
+
+
+@phase
+def blocked_here(b, r, setup, state):
+    """First passage of the own zone believed blocked, -1 none."""
+    zone = state.world.robots[b, r].zone
+    for slot in range(setup.site.neighbours.shape[1]):
+        e = setup.site.neighbour_passages[zone, slot]
+        if e >= 0 and state.belief.passages[b, r, e].condition == BLOCKED and setup.site.passages[e].kind != ELEVATOR:
+            return e
+    return -1
+
+
+@phase
+def nearest_entrance(b, r, setup, state):
+    """The entrance nearest to the robot by its map, -1 where none can be reached."""
+    refresh_travel(b, r, setup, state)
+    best, best_s = -1, np.float32(np.inf)
+    for i in range(setup.site.entrances.shape[0]):
+        z = setup.site.entrances[i]
+        if state.belief.travel_s[b, r, z] < best_s:
+            best, best_s = z, state.belief.travel_s[b, r, z]
+    return best
+
+
+@phase
+def refresh_map(b, r, setup, state):
+    """Fill the arc times of the believed map and the times to the entrances, if the map changed."""
+    mind = state.belief.minds[b, r]
+    if mind.map_dirty == 0:
+        return
+    kind = state.world.robots[b, r].kind
+    site = setup.site
+    for e in range(site.passages.shape[0]):
+        state.belief.crossing_s[b, e] = crossing_time_s(
+            kind,
+            site.passages[e].kind,
+            site.passages[e].length_m,
+            state.belief.passages[b, r, e].condition,
+            False,
+            setup.physical[0],
+        )
+    customise(setup.hierarchy, state.belief.crossing_s[b], state.belief.arc_s[b, r])
+    travel_times_to_any(setup.hierarchy, state.belief.arc_s[b, r], site.entrances, state.belief.exit_s[b, r])
+    mind.map_dirty = 0
+    mind.travelled_from = -1
+    mind.routed_to = -1
+
+
+@phase
+def refresh_travel(b, r, setup, state):
+    """Travel times from the robot's zone, if it moved or its map changed."""
+    refresh_map(b, r, setup, state)
+    mind = state.belief.minds[b, r]
+    zone = state.world.robots[b, r].zone
+    if mind.travelled_from != zone:
+        travel_times(setup.hierarchy, state.belief.arc_s[b, r], zone, state.belief.travel_s[b, r])
+        mind.travelled_from = zone
+        mind.news = 1
+
+
+@phase
+def look_around(b, r, setup, state):
+    """Nearest unseen zone, blocked passage, depot and gateway, if the robot moved, its map or its news changed."""
+    refresh_travel(b, r, setup, state)
+    mind = state.belief.minds[b, r]
+    if mind.news == 0:
+        return
+    mind.news = 0
+    site = setup.site
+    inf = np.float32(np.inf)
+    mind.near_unseen, mind.near_unseen_s = -1, inf
+    mind.near_blocked, mind.near_blocked_s, mind.near_blocked_zone = -1, inf, -1
+    mind.near_depot, mind.near_depot_s = -1, inf
+    mind.near_gateway, mind.near_gateway_s = -1, inf
+    for z in range(site.zones.shape[0]):
+        away = state.belief.travel_s[b, r, z]
+        if away < mind.near_unseen_s and state.belief.zones[b, r, z].seen == 0 and site.zones[z].indoor == 1:
+            mind.near_unseen, mind.near_unseen_s = z, away
+    for i in range(site.depots.shape[0]):
+        away = state.belief.travel_s[b, r, site.depots[i]]
+        if away < mind.near_depot_s:
+            mind.near_depot, mind.near_depot_s = site.depots[i], away
+    for i in range(site.gateways.shape[0]):
+        away = state.belief.travel_s[b, r, site.gateways[i]]
+        if away < mind.near_gateway_s:
+            mind.near_gateway, mind.near_gateway_s = site.gateways[i], away
+    if state.world.robots[b, r].kind != TRACKED:
+        return
+    for e in range(site.passages.shape[0]):
+        if state.belief.passages[b, r, e].condition == BLOCKED and site.passages[e].kind != ELEVATOR:
+            for z in (site.passages[e].a, site.passages[e].b):
+                away = state.belief.travel_s[b, r, z]
+                if away < mind.near_blocked_s:
+                    mind.near_blocked, mind.near_blocked_s, mind.near_blocked_zone = e, away, z
+
+
+@phase
+def head_for(b, r, target, setup, state):
+    """Order to walk towards ``target``: the next few passages of the shortest believed way."""
+    robot = state.world.robots[b, r]
+    mind = state.belief.minds[b, r]
+    order = state.world.orders[b, r]
+    refresh_map(b, r, setup, state)
+    zone = robot.next_zone if robot.passage >= 0 else robot.zone
+    if target < 0:
+        finish(mind, NO_ROUTE)
+        return
+    times = state.belief.to_target_s[b, r]
+    if mind.routed_to != target:
+        travel_times(setup.hierarchy, state.belief.arc_s[b, r], target, times)
+        mind.routed_to = target
+    order.verb = GO
+    if robot.passage < 0 and times[zone] == np.float32(np.inf):
+        order.verb = STAY
+        finish(mind, NO_ROUTE)
+        return
+    hops = 0
+    while zone != target and hops < ROUTE_HOPS:
+        e, n = next_hop(b, r, zone, setup, state)
+        if e < 0:
+            break
+        state.world.routes[b, r, hops] = e
+        hops += 1
+        zone = n
+    order.hops = hops
+
+
+@rule
+def next_hop(b, r, zone, setup, state):
+    """(passage, zone) that leads on towards the routed target by the believed map, (-1, -1) if there is none."""
+    best, best_e, best_z = np.float32(np.inf), -1, -1
+    kind = state.world.robots[b, r].kind
+    for slot in range(setup.site.neighbours.shape[1]):
+        z = setup.site.neighbours[zone, slot]
+        if z < 0:
+            break
+        e = setup.site.neighbour_passages[zone, slot]
+        through = state.belief.to_target_s[b, r, z] + crossing_time_s(
+            kind,
+            setup.site.passages[e].kind,
+            setup.site.passages[e].length_m,
+            state.belief.passages[b, r, e].condition,
+            False,
+            setup.physical[0],
+        )
+        if through < best:
+            best, best_e, best_z = through, e, z
+    return best_e, best_z
+
+
+@phase
+def close_orders(b, setup, state):
+    """After the work: a task whose last step was done is over, and what the robot ran into ends its task."""
+    for r in range(setup.site.team.shape[0]):
+        robot = state.world.robots[b, r]
+        mind = state.belief.minds[b, r]
+        order = state.world.orders[b, r]
+        if robot.event != NO_EVENT:
+            finish(mind, robot.event)
+        elif order.verb == HAND_OVER or order.verb == GIVE_KIT:
+            finish(mind, DONE)
+        elif order.verb == TAKE_KIT and setup.game[0].control == 1:
+            finish(mind, DONE)
+        elif order.verb == CLEAR and state.world.passages[b, order.passage].condition != BLOCKED:
+            finish(mind, DONE)
+        elif order.verb == GO and setup.game[0].control == 1 and robot.passage < 0 and mind.target == robot.zone:
+            finish(mind, DONE)

@@ -1,0 +1,39 @@
+"""Frozen config dataclasses as NumPy records, so that kernels read the same named parameters as people."""
+
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import numpy as np
+
+_SCALARS = {int: np.int32, float: np.float32, bool: np.int8}
+
+
+def record_dtype(config: Any) -> np.dtype:
+    """The dtype of ``config``'s numeric fields, by annotation.
+
+    int -> int32, float -> float32, bool -> int8, tuple of numbers -> float32 sub-array. Fields of other types (names,
+    paths) stay out: kernels do not read them.
+    """
+    hints = get_type_hints(type(config))
+    described: list[Any] = []
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if hints[field.name] in _SCALARS:
+            described.append((field.name, _SCALARS[hints[field.name]]))
+        elif isinstance(value, tuple) and value and not isinstance(value[0], str):
+            described.append((field.name, np.float32, np.shape(value)))
+    return np.dtype(described, align=True)
+
+
+def as_record(config: Any) -> np.ndarray:
+    """One record, shape (1,), with the numeric fields of a frozen config dataclass; see :func:`record_dtype`."""
+    record = np.zeros(1, record_dtype(config))
+    for name in record.dtype.names or ():
+        record[name][0] = getattr(config, name)
+    return record
+
+
+def require(condition: bool, parameter: str, given: object, allowed: str) -> None:
+    """Raise a ValueError that names the parameter, what was given and what is allowed, unless ``condition``."""
+    if not condition:
+        raise ValueError(f"{parameter}={given!r} is not allowed: {allowed}")

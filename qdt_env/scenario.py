@@ -1,0 +1,125 @@
+"""Scenarios: a building, a team, a mission length and the parameters of the layers, as one frozen object."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from qdt_env.hospital import HospitalGraph, generate_building, load_building
+from qdt_env.physical.config import PhysicalConfig
+from qdt_env.physical.state import ROBOT_KINDS
+from qdt_env.records import require
+from qdt_env.security.channel import ChannelConfig
+from qdt_env.twin.config import TwinConfig
+
+_HURT_SHARE = 0.16  # of the occupants, severities 1-3, at the default shock: sizes the patient slots
+_SPREAD = 2.5  # standard deviations of room in the slots (counts are over-dispersed: zones collapse as a whole)
+
+
+@dataclass(frozen=True)
+class ScenarioConfig:
+    """What a mission is, apart from seed, suite and threats.
+
+    Attributes:
+        name: for tables and titles.
+        building: the hospital.
+        team: robot kinds in order, each "legged", "tracked" or "aerial".
+        horizon_steps: length of the mission in steps, 1 .. 30000.
+        patients: patient slots; None sizes them to the building.
+        physical, twin, channel: parameters of the layers.
+        report_bytes: a robot's report [bytes].
+        reading_bytes: one zone's reading within a gateway's message [bytes].
+        own_eyes_s: own perception outranks the twin's older news this long (assumed) [s].
+        stale_s: a decision on a view older than this counts as stale (assumed) [s].
+        quantum_range_m: reach of the free-space quantum channel to a gateway or relay (assumed) [m].
+    """
+
+    name: str
+    building: HospitalGraph
+    team: tuple[str, ...]
+    horizon_steps: int
+    patients: int | None = None
+    physical: PhysicalConfig = field(default_factory=PhysicalConfig)
+    twin: TwinConfig = field(default_factory=TwinConfig)
+    channel: ChannelConfig = field(default_factory=ChannelConfig)
+    report_bytes: int = 256
+    reading_bytes: int = 12
+    own_eyes_s: float = 300.0
+    stale_s: float = 60.0
+    quantum_range_m: float = 15.0
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be played.
+
+        Raises:
+            ValueError: naming the field, what was given and what is allowed.
+        """
+        require(isinstance(self.building, HospitalGraph), "building", self.building, "a HospitalGraph")
+        require(1 <= len(self.team) <= 100, "team", self.team, "1 to 100 robot kinds")
+        for kind in self.team:
+            require(kind in ROBOT_KINDS, "team", kind, f"one of {', '.join(ROBOT_KINDS)}")
+        require(1 <= self.horizon_steps <= 30_000, "horizon_steps", self.horizon_steps, "1 to 30000 steps")
+        require(self.patients is None or 1 <= self.patients <= 4096, "patients", self.patients, "None or 1 to 4096 slots")
+        for name in ("report_bytes", "reading_bytes"):
+            require(1 <= getattr(self, name) <= 1_000_000, name, getattr(self, name), "1 to 1000000 bytes")
+        for name in ("own_eyes_s", "stale_s", "quantum_range_m"):
+            require(getattr(self, name) >= 0.0, name, getattr(self, name), "a number >= 0")
+
+    @property
+    def patient_slots(self) -> int:
+        """Patient slots P: as given, or room for the casualties of the default shock in this building."""
+        if self.patients is not None:
+            return self.patients
+        indoor_m2 = float(np.sum(self.building.area_m2[self.building.indoor]))
+        mean = _HURT_SHARE * indoor_m2 / self.physical.area_per_person_m2
+        return 8 * int(np.ceil((mean + _SPREAD * np.sqrt(1.5 * mean)) / 8))
+
+    @property
+    def view_bytes(self) -> int:
+        """Size of one view: 8 bytes a patient and robot, a byte a passage, two a zone."""
+        return 8 * (self.patient_slots + len(self.team)) + self.building.n_passages + 2 * self.building.n_zones
+
+    @property
+    def sensor_period_steps(self) -> int:
+        """Steps between two reports of one fixed sensor."""
+        return max(1, round(self.physical.sensor_period_s / self.physical.dt_s))
+
+
+_TEAMS = {
+    "ward": ("tracked", "tracked", "legged"),
+    "clinic": ("tracked",) * 4 + ("legged",) * 2 + ("aerial",) * 2,
+    "hospital": ("tracked",) * 12 + ("legged",) * 8 + ("aerial",) * 4,
+}
+_HORIZONS = {"ward": 180, "clinic": 720, "hospital": 720}
+PRESET_NAMES = tuple(_TEAMS)
+
+
+def load_scenario(scenario: str | Path | ScenarioConfig, *, building_seed: int = 0) -> ScenarioConfig:
+    """A scenario from a preset name, a building file or a ready config.
+
+    Args:
+        scenario: "ward", "clinic", "hospital", the path of a .json or .graphml building (team and mission length by
+            its size), or a :class:`ScenarioConfig`, which is returned as it is.
+        building_seed: which generated building of a preset.
+
+    Raises:
+        ValueError: neither a preset nor an existing file; BuildingError where the file is not a valid building.
+    """
+    if isinstance(scenario, ScenarioConfig):
+        return scenario
+    if str(scenario) in _TEAMS:
+        name = str(scenario)
+        return ScenarioConfig(name, generate_building(name, building_seed), _TEAMS[name], _HORIZONS[name])
+    path = Path(scenario)
+    known = path.suffix.lower() in (".json", ".graphml")
+    if not path.is_file() and not known:
+        allowed = f"one of {', '.join(_TEAMS)}, or the path of a .json or .graphml building"
+        raise ValueError(f"scenario={str(scenario)!r} is not allowed: {allowed}")
+    building = load_building(path)
+    like = "ward" if building.n_zones < 60 else ("clinic" if building.n_zones < 450 else "hospital")
+    return ScenarioConfig(path.stem, building, _TEAMS[like], _HORIZONS[like])
+
+
+def with_horizon(scenario: ScenarioConfig, horizon_steps: int | None) -> ScenarioConfig:
+    """The same scenario with another mission length (None: unchanged)."""
+    return scenario if horizon_steps is None else replace(scenario, horizon_steps=horizon_steps)

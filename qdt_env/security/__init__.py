@@ -1,0 +1,59 @@
+"""Layer 3: links, keys, cipher suites, attacks and message outcomes.
+
+Stands alone: it imports nothing of the project but ``compiled``, ``random`` and ``units``, so another project can use
+it without robots, patients or a twin.
+"""
+
+from qdt_env.security.attacks import (
+    ATTACK_KINDS,
+    THREATS,
+    Attack,
+    attack_table,
+    random_threats,
+    threats_by_name,
+)
+from qdt_env.security.link import (
+    LINK,
+    ChannelConfig,
+    advance_link,
+    channel_record,
+    explain_link_trust,
+    link_trust,
+    reset_link,
+)
+from qdt_env.security.outcomes import CONTENTS, VERDICTS, MessageOutcome, message_outcome, record_outcome
+from qdt_env.security.qkd.rate import key_rate, rate_table, secret_key_rate_bit_s
+from qdt_env.security.simulate import LinkRun, simulate_link
+from qdt_env.security.suites import FALLBACKS, SUITE_NAMES, SUITES, Suite, suite_by_name, suite_table
+
+__all__ = [
+    "ATTACK_KINDS",
+    "CONTENTS",
+    "FALLBACKS",
+    "LINK",
+    "SUITES",
+    "SUITE_NAMES",
+    "THREATS",
+    "VERDICTS",
+    "Attack",
+    "ChannelConfig",
+    "LinkRun",
+    "MessageOutcome",
+    "Suite",
+    "advance_link",
+    "attack_table",
+    "channel_record",
+    "explain_link_trust",
+    "key_rate",
+    "link_trust",
+    "message_outcome",
+    "random_threats",
+    "rate_table",
+    "record_outcome",
+    "reset_link",
+    "secret_key_rate_bit_s",
+    "simulate_link",
+    "suite_by_name",
+    "suite_table",
+    "threats_by_name",
+]

@@ -1,0 +1,214 @@
+"""``qdt building``: draw, measure, generate and check hospitals."""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from qdt_env.hospital import (
+    PASSAGE_KINDS,
+    PRESETS,
+    BuildingError,
+    BuildingStatistics,
+    HospitalGraph,
+    generate_building,
+    load_building,
+    measure_building,
+    save_building,
+)
+
+app = typer.Typer(
+    help="Draw, measure, generate and check hospital buildings.", no_args_is_help=True, rich_markup_mode="markdown"
+)
+_PICTURES = (".png", ".svg", ".pdf", ".jpg")
+
+Building = Annotated[str, typer.Argument(help="A preset (ward, clinic, hospital) or a .json or .graphml file.")]
+Buildings = Annotated[list[str], typer.Argument(help="Presets or building files, any number.")]
+Seed = Annotated[int, typer.Option("--seed", "-s", help="Seed of generated buildings.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the result as JSON to this file.")]
+
+
+def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Show what a user got wrong as one line and exit with 2, without a traceback."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except BuildingError as error:
+            Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", markup=False, style="red")
+            raise typer.Exit(2) from None
+
+    return guarded
+
+
+def resolve_building(name: str, seed: int) -> HospitalGraph:
+    """The preset of that name, generated with the seed, or else the building file.
+
+    Raises:
+        BuildingError: Neither a preset nor a readable building file.
+    """
+    if name in PRESETS:
+        return generate_building(name, seed)
+    if not Path(name).suffix:
+        raise BuildingError(f"building: got {name!r}, allowed are {', '.join(PRESETS)} or a .json or .graphml file")
+    return load_building(name)
+
+
+def _write_json(path: Path | None, result: Any) -> None:
+    """Write a result where the user asked for it."""
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BuildingError(f"--json: {str(path)!r} cannot be written: {error.strerror}") from error
+
+
+def _summary(graph: HospitalGraph, seed: int | None = None) -> dict[str, Any]:
+    """Sizes of a building and its digest."""
+    return {
+        "name": graph.name,
+        "seed": seed,
+        "zones": graph.n_zones,
+        "passages": graph.n_passages,
+        "storeys": graph.n_storeys,
+        "entrances": len(graph.entrances),
+        "depots": len(graph.depots),
+        "gateways": len(graph.gateways),
+        "max_degree": graph.max_degree,
+        "area_m2": round(float(graph.area_m2.sum(dtype=float)), 2),
+        "passages_by_kind": {kind: int((graph.passage_kind == i).sum()) for i, kind in enumerate(PASSAGE_KINDS)},
+        "digest": graph.digest(),
+    }
+
+
+def _print_summary(summary: dict[str, Any], title: str) -> None:
+    """A two-column table of sizes."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for key, value in summary.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{count} {kind}" for kind, count in value.items() if count)
+        if value is not None:
+            table.add_row(key.replace("_", " "), str(value)[:64] if key == "digest" else str(value))
+    Console().print(table)
+
+
+@app.command()
+@_one_line_errors
+def draw(
+    building: Building,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")] = Path("building.png"),
+    labels: Annotated[bool, typer.Option("--labels", help="Write zone ids into the plan.")] = False,
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Draw the floor plan, storeys side by side.
+
+    Examples: `qdt building draw clinic -o clinic.png` · `qdt building draw my_hospital.json --labels -o plan.svg`
+    """
+    if output.suffix.lower() not in _PICTURES:
+        raise BuildingError(f"--output: got {str(output)!r}, allowed suffixes are {', '.join(_PICTURES)}")
+    graph = resolve_building(building, seed)
+    from qdt_env.viewer.plan import draw_building
+
+    try:
+        draw_building(graph, output, labels=labels)
+    except OSError as error:
+        raise BuildingError(f"--output: {str(output)!r} cannot be written: {error.strerror}") from error
+    _write_json(json_file, _summary(graph) | {"picture": str(output)})
+    Console().print(f"{graph.name}: {graph.n_storeys} storeys, {graph.n_zones} zones, drawn to {output}", markup=False)
+
+
+@app.command()
+@_one_line_errors
+def stats(buildings: Buildings, seed: Seed = 0, json_file: JsonFile = None) -> None:
+    """Compare the statistics of buildings, generated or real.
+
+    Examples: `qdt building stats clinic my_clinic.json` · `qdt building stats ward hospital --seed 3 --json stats.json`
+    """
+    measured = [measure_building(resolve_building(name, seed)) for name in buildings]
+    _write_json(json_file, {"seed": seed, "buildings": [row.to_dict() for row in measured]})
+    Console().print(statistics_table(measured))
+
+
+def statistics_table(measured: list[BuildingStatistics]) -> Table:
+    """One column per building, one row per statistic, then the area shares by function."""
+    table = Table(title="Building statistics", title_justify="left")
+    table.add_column("")
+    for building in measured:
+        table.add_column(building.name, justify="right")
+
+    def row(label: str, show: Callable[[BuildingStatistics], str], *, end: bool = False) -> None:
+        table.add_row(label, *(show(building) for building in measured), end_section=end)
+
+    row("zones", lambda b: str(b.zones))
+    row("passages", lambda b: str(b.passages))
+    row("storeys", lambda b: str(b.storeys))
+    row("entrances / depots / gateways", lambda b: f"{b.entrances} / {b.depots} / {b.gateways}", end=True)
+    row("degree, mean", lambda b: f"{b.degree_mean:.2f}")
+    row("degree, max", lambda b: str(b.degree_max))
+    row("leaves, share of zones", lambda b: f"{b.leaves_share:.3f}")
+    row("bridges, share of passages", lambda b: f"{b.bridges_share:.3f}")
+    row("independent cycles by zones", lambda b: f"{b.cycles / b.zones:.3f}")
+    row("hop diameter", lambda b: str(b.hop_diameter), end=True)
+    row("area, total (m²)", lambda b: f"{b.area_total_m2:,.0f}")
+    row("area, mean by zone (m²)", lambda b: f"{b.area_mean_m2:.1f}")
+    row("area, indoors (m²)", lambda b: f"{b.indoor_area_m2:,.0f}")
+    row("to an entrance, p50 (m)", lambda b: f"{b.entrance_m_p50:.1f}")
+    row("to an entrance, p90 (m)", lambda b: f"{b.entrance_m_p90:.1f}")
+    row("to an entrance, max (m)", lambda b: f"{b.entrance_m_max:.1f}", end=True)
+    functions = {function for building in measured for function in building.area_shares}
+    by_size = sorted(
+        functions, key=lambda function: (-max(b.area_shares.get(function, 0.0) for b in measured), function)
+    )
+    for function in by_size:
+        row(f"{function}, share of indoor area", lambda b, f=function: f"{b.area_shares.get(f, 0.0):.3f}")  # type: ignore[misc]
+    return table
+
+
+@app.command()
+@_one_line_errors
+def generate(
+    preset: Annotated[str, typer.Argument(help="ward, clinic or hospital.")] = "clinic",
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .json or .graphml.")] = Path(
+        "building.json"
+    ),
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Generate a hospital and write it as a building file.
+
+    Examples: `qdt building generate clinic --seed 7 -o clinic7.json` · `qdt building generate hospital -o big.graphml`
+    """
+    graph = generate_building(preset, seed)
+    save_building(graph, output)
+    summary = _summary(graph, seed)
+    _write_json(json_file, summary | {"file": str(output)})
+    _print_summary(summary, f"written to {output}")
+
+
+@app.command()
+@_one_line_errors
+def check(building: Building, seed: Seed = 0, json_file: JsonFile = None) -> None:
+    """Check that a building can be used; exit code 2 and the reason when it cannot.
+
+    Examples: `qdt building check my_hospital.graphml` · `qdt building check ward --json ward.json`
+    """
+    try:
+        graph = resolve_building(building, seed)
+    except BuildingError as error:
+        _write_json(json_file, {"building": building, "valid": False, "error": str(error)})
+        raise
+    summary = _summary(graph)
+    _write_json(json_file, {"building": building, "valid": True, "error": None, **summary})
+    _print_summary(summary, f"{building}: valid")
+    if not len(graph.depots):
+        Console().print(
+            "note: no depot, so robots find no kits (clean_supply, pharmacy or medical storage)", style="yellow"
+        )
