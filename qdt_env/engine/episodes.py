@@ -10,6 +10,7 @@ import numpy as np
 
 from qdt_env.engine.state import GAME, Output, Setup, State, empty_state
 from qdt_env.engine.step import reset_rows, step_rows
+from qdt_env.frames import Frame
 from qdt_env.hospital.graph import DOOR, HospitalGraph
 from qdt_env.hospital.routing import build_hierarchy
 from qdt_env.physical.config import PhysicalConfig
@@ -90,6 +91,7 @@ class Episodes:
             terminated=np.zeros((episodes, robots), np.int8),
             truncated=np.zeros(episodes, np.int8),
         )
+        self._frames = Frame(self.setup), Frame(self.state), Frame(self.out)
         self._suite = suite_by_name(game.suite).code
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -123,9 +125,7 @@ class Episodes:
             np.asarray(seeds, np.uint64),
             np.asarray(episode_numbers, np.int64),
             np.full(len(rows), self._suite, np.int64),
-            self.setup,
-            self.state,
-            self.out,
+            *self._frames,
         )
 
     def step(self, actions: np.ndarray) -> None:
@@ -135,11 +135,11 @@ class Episodes:
             actions: (B, R) int32, each in 0 .. A-1 (not checked here: the faces do).
         """
         if self._pool is None:
-            step_rows(0, self.n, actions, self.setup, self.state, self.out)
+            step_rows(0, self.n, actions, *self._frames)
             return
         cuts = np.linspace(0, self.n, self._threads + 1).astype(int)
         work = [
-            self._pool.submit(step_rows, int(a), int(b), actions, self.setup, self.state, self.out)
+            self._pool.submit(step_rows, int(a), int(b), actions, *self._frames)
             for a, b in zip(cuts[:-1], cuts[1:], strict=True)
         ]
         for part in work:

@@ -34,7 +34,8 @@ class PhysicalConfig:
     magnitude_gap: float = 2.0  # main shock minus the smallest aftershock that counts (assumed)
     aftershock_pga_g: float = 0.12  # median site PGA of an aftershock (assumed) [g]
     aftershock_sigma: float = 0.6  # its log-normal spread (assumed)
-    weakened: tuple[float, ...] = (1.0, 1.0, 0.95, 0.85, 0.70, 0.70)  # medians times this, by state None..Collapse (assumed)
+    # medians of a zone already damaged times this, by state None..Collapse (assumed)
+    weakened: tuple[float, ...] = (1.0, 1.0, 0.95, 0.85, 0.70, 0.70)
     collapse_probability: float = 0.08  # of a Complete zone shaken beyond its Complete median again (Hazus S1L)
     # passages, by the worse of the two zones, None..Collapse (assumed)
     blocked_share: tuple[float, ...] = (0.0, 0.02, 0.05, 0.15, 0.35, 0.8)
@@ -49,11 +50,15 @@ class PhysicalConfig:
     dense_smoke: float = 0.3  # concentration above which patients deteriorate faster (assumed) [0..1]
     # patients
     area_per_person_m2: float = 9.3  # occupancy (Hazus: 100 sq ft) [m2]
-    injury_slight: tuple[float, ...] = (0.0005, 0.0, 0.0, 0.0)  # severities 1..4 by damage state (Hazus)
-    injury_moderate: tuple[float, ...] = (0.002, 0.00025, 0.0, 0.0)
-    injury_extensive: tuple[float, ...] = (0.01, 0.001, 0.00001, 0.00001)
-    injury_complete: tuple[float, ...] = (0.05, 0.01, 0.0001, 0.0001)
-    injury_collapse: tuple[float, ...] = (0.40, 0.20, 0.05, 0.10)
+    # share of the occupants with injury severities 1..4, by damage state None..Collapse (Hazus; severity 4 is dead)
+    injury_share: tuple[tuple[float, ...], ...] = (
+        (0.0, 0.0, 0.0, 0.0),
+        (0.0005, 0.0, 0.0, 0.0),
+        (0.002, 0.00025, 0.0, 0.0),
+        (0.01, 0.001, 0.00001, 0.00001),
+        (0.05, 0.01, 0.0001, 0.0001),
+        (0.40, 0.20, 0.05, 0.10),
+    )
     pace_sigma: float = 0.2  # log-normal spread of a patient's clock (assumed)
     pace_trapped: float = 1.5  # clock factor while compressed (assumed)
     pace_smoke: float = 2.0  # in dense smoke (assumed)
@@ -103,6 +108,8 @@ class PhysicalConfig:
             require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
         for name, length in _LENGTHS.items():
             require(len(getattr(self, name)) == length, name, getattr(self, name), f"{length} numbers")
+        require(np.shape(self.injury_share) == (6, 4), "injury_share", self.injury_share, "6 rows of 4 shares")
+        require(float(np.sum(self.injury_share, axis=1).max()) <= 1.0, "injury_share", self.injury_share, "sums <= 1")
         for name in _SHARES:
             require(bool(np.max(getattr(self, name)) <= 1.0), name, getattr(self, name), "numbers in [0, 1]")
         for name in ("speed_m_s", "stair_speed_m_s", "endurance_min"):
@@ -121,11 +128,6 @@ _LENGTHS = {
     "kit_capacity": 3,
     "sensor_sigma": 3,
     "robot_sigma": 3,
-    "injury_slight": 4,
-    "injury_moderate": 4,
-    "injury_extensive": 4,
-    "injury_complete": 4,
-    "injury_collapse": 4,
 }
 _SHARES = (
     "collapse_share",

@@ -95,20 +95,6 @@ def triage_class(rpm):
 
 
 @rule
-def injury_shares(damage, cfg):
-    """Hazus shares of severities 1..4 in a zone of the given damage state."""
-    if damage == 5:
-        return cfg.injury_collapse
-    if damage == 4:
-        return cfg.injury_complete
-    if damage == 3:
-        return cfg.injury_extensive
-    if damage == 2:
-        return cfg.injury_moderate
-    return cfg.injury_slight
-
-
-@rule
 def poisson(mean, u):
     """A Poisson draw by inversion of one uniform, at most MAX_OCCUPANTS."""
     k = 0
@@ -137,18 +123,20 @@ def hurt_patients(b, cfg, site, world, seed, episode):
         damage = world.zones[b, z].damage
         if site.zones[z].indoor == 0 or damage == 0:
             continue
-        shares = injury_shares(damage, cfg)
+        one = cfg.injury_share[damage, 0]
+        two = one + cfg.injury_share[damage, 1]
+        three = two + cfg.injury_share[damage, 2]
         u = draws.uniform(seed, episode, 0, draws.PATIENTS, z, 0)
         for person in range(poisson(site.zones[z].area_m2 / cfg.area_per_person_m2, u)):
             hurt, rpm_draw, work_draw, move_draw = draws.uniform4(seed, episode, 0, draws.PATIENTS, z, 1 + 2 * person)
-            if hurt >= shares[0] + shares[1] + shares[2]:
-                if hurt < shares[0] + shares[1] + shares[2] + shares[3]:
+            if hurt >= three:
+                if hurt < three + cfg.injury_share[damage, 3]:
                     dead += 1
                 continue
             if listed == capacity:
                 unlisted += 1
                 continue
-            severity = 1 if hurt < shares[0] else (2 if hurt < shares[0] + shares[1] else 3)
+            severity = 1 if hurt < one else (2 if hurt < two else 3)
             pace_z, work_z, _, _ = draws.normal4(seed, episode, 0, draws.PATIENTS, z, 2 + 2 * person)
             p = patients[b, listed]
             if severity == 1:

@@ -73,9 +73,11 @@ def test_two_attacks_strike_independently():
     assert stats.chisquare(seen, expected).pvalue > P_FLOOR
 
 
-def test_up_and_downlink_are_independent_and_messages_are_not_correlated_in_time():
-    """n = 10,000 pairs of verdicts: uplink x downlink, and each with the next step."""
-    run = simulate_link("psk", Attack("drop", intensity=0.5), channel=CHANNEL, steps=STEPS, seed=14)
+@pytest.mark.parametrize(("natural_loss", "dropped"), [(0.5, 0.0), (0.0, 0.5)])
+def test_up_and_downlink_are_independent_and_messages_are_not_correlated_in_time(natural_loss, dropped):
+    """n = 10,000 pairs of verdicts: uplink x downlink, and each with the next step; by nature and by an attacker."""
+    channel = ChannelConfig(natural_loss=natural_loss)
+    run = simulate_link("psk", Attack("drop", intensity=dropped), channel=channel, steps=STEPS, seed=14)
     lost = run.verdicts == VERDICTS.index("lost")
     for first, second in ((lost[:, 0], lost[:, 1]), (lost[:-1, 0], lost[1:, 0]), (lost[:-1, 1], lost[1:, 0])):
         table = np.histogram2d(first, second, bins=2)[0]
