@@ -12,8 +12,8 @@ SELF_FEATURES = (
 )  # fmt: skip
 PASSAGE_FEATURES = ("exists", "blocked", "slow", "length")
 PATIENT_FEATURES = (
-    "open", "known", "rpm", "survival_now", "survival_at_handover", "survival_if_left", "travel", "work", "claimed", "trust",
-    "age",
+    "open", "known", "rpm", "survival_now", "survival_at_handover", "survival_if_left", "travel", "handover", "work",
+    "claimed", "trust", "age",
 )  # fmt: skip
 SERVICE_FEATURES = ("possible", "travel")
 TEAM_FEATURES = ("alive", "legged", "tracked", "aerial", "x", "y", "storey", "energy", "carrying")
@@ -22,6 +22,13 @@ CHANNEL_FEATURES = (
     "last_delivered", "link_trust", "source_trust",
 )  # fmt: skip
 TIME_FEATURES = ("elapsed", "left")
+
+# What the infos of every robot carry at every step, as floats.
+ROBOT_INFO = (
+    "uplink_verdict", "downlink_verdict", "uplink_content", "downlink_content", "view_age_steps", "event",
+    "masked_actions", "key_bits_spent", "rejected", "forged", "missing", "no_key", "link_trust", "source_trust",
+    "step", "lives_saved", "score",
+)  # fmt: skip
 
 SERVICES = ("scout", "kit", "clear", "recharge", "refresh", "wait")
 SCOUT, KIT, CLEAR_NEAREST, RECHARGE_NEAREST, REFRESH_KEYS, WAIT = range(6)

@@ -452,12 +452,18 @@ def next_hop(b, r, zone, setup, state):
 @phase
 def close_orders(b, setup, state):
     """After the work: a task whose last step was done is over, and what the robot ran into ends its task."""
+    mask_width = setup.layout[0].actions
+    scout = 1 + state.belief.patients.shape[2] + SCOUT
     for r in range(setup.site.team.shape[0]):
         robot = state.world.robots[b, r]
         mind = state.belief.minds[b, r]
         order = state.world.orders[b, r]
         if robot.event != NO_EVENT:
             finish(mind, robot.event)
+        elif mind.task == mask_width - 1:
+            finish(mind, mind.event)  # waiting ends with its step
+        elif setup.game[0].control == 0 and mind.task == scout and mind.target == robot.zone and robot.passage < 0:
+            finish(mind, DONE)
         elif order.verb == HAND_OVER or order.verb == GIVE_KIT:
             finish(mind, DONE)
         elif order.verb == TAKE_KIT and setup.game[0].control == 1:

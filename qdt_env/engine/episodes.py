@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from qdt_env.engine.metrics import episode_metrics
 from qdt_env.engine.state import GAME, Output, Setup, State, empty_state
 from qdt_env.engine.step import reset_rows, step_rows
 from qdt_env.frames import Frame
 from qdt_env.hospital.graph import DOOR, HospitalGraph
 from qdt_env.hospital.routing import build_hierarchy
 from qdt_env.physical.config import PhysicalConfig
-from qdt_env.physical.patients import rpm_after, survival
+from qdt_env.physical.patients import rpm_after, rpm_at, survival
 from qdt_env.physical.state import ROBOT_KINDS, SITE_PASSAGE, SITE_ZONE, Site
 from qdt_env.records import as_record, require
 from qdt_env.scenario import ScenarioConfig
@@ -22,9 +23,11 @@ from qdt_env.security.attacks import DELAY, REPLAY, Attack, attack_table, random
 from qdt_env.security.channel import channel_record
 from qdt_env.security.qkd.rate import rate_table
 from qdt_env.security.suites import suite_by_name, suite_table
-from qdt_env.spaces import ActionCodec, ObservationLayout
+from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
+from qdt_env.twin.snapshot import TwinSnapshot
 from qdt_env.units import BITS_PER_BYTE
 
+_SILENT_S = 600.0  # a robot that has not reported for this long counts as lost for planners (assumed)
 _FIELD_JITTER = 1e-6  # keeps the Cholesky factor of coinciding zones real
 
 
@@ -71,7 +74,7 @@ class Episodes:
         codec, layout: action numbers and observation offsets.
         setup: the immutable side of the kernels' arguments.
         state: the episodes' state, named tuples of arrays (B, ...). Privileged: policies never see it.
-        out: observation (B, R, F), mask (B, R, A), reward (B, R), terminated (B, R), truncated (B,).
+        out: observation (B, R, F), mask (B, R, A), info (B, R, K), reward (B, R), terminated (B, R), truncated (B,).
     """
 
     def __init__(self, scenario: ScenarioConfig, game: GameConfig, episodes: int = 1, threads: int = 1) -> None:
@@ -87,6 +90,7 @@ class Episodes:
         self.out = Output(
             observation=np.zeros((episodes, robots, self.layout.size), np.float32),
             mask=np.zeros((episodes, robots, self.codec.n), np.int8),
+            info=np.zeros((episodes, robots, len(ROBOT_INFO)), np.float32),
             reward=np.zeros((episodes, robots), np.float32),
             terminated=np.zeros((episodes, robots), np.int8),
             truncated=np.zeros(episodes, np.int8),
@@ -144,6 +148,85 @@ class Episodes:
         ]
         for part in work:
             part.result()
+
+    def snapshot(self, row: int = 0) -> TwinSnapshot:
+        """The twin's picture of row ``row`` for planners (the truth, marked so, under perfect information)."""
+        step = int(self.state.clock["step"][row])
+        known = self._true_estimates(row) if self.game.perfect_information else self._twin_estimates(row, step)
+        return TwinSnapshot(
+            step=step,
+            dt_s=self.scenario.physical.dt_s,
+            horizon_steps=self.scenario.horizon_steps,
+            privileged=self.game.perfect_information,
+            building=self.scenario.building,
+            hierarchy=self.setup.hierarchy,
+            physical=self.scenario.physical,
+            robot_kind=self.state.world.robots["kind"][row].copy(),
+            **known,
+        )
+
+    def _twin_estimates(self, row: int, step: int) -> dict[str, np.ndarray]:
+        """The snapshot's arrays from the twin."""
+        patients, robots = self.state.twin.patients[row], self.state.twin.robots[row]
+        passages, zones = self.state.twin.passages[row], self.state.twin.zones[row]
+        age_min = (step - patients["rpm_step"]) * self.scenario.physical.dt_s / 60.0
+        rpm = [rpm_after(np.float32(x), np.float32(t)) for x, t in zip(patients["rpm"], age_min, strict=True)]
+        return {
+            "patient_status": patients["status"].copy(),
+            "patient_zone": patients["zone"].astype(np.int32),
+            "patient_rpm": np.array(rpm, np.float32),
+            "patient_rpm_sd": np.sqrt(patients["var"]),
+            "patient_work_min": patients["work_min"].copy(),
+            "patient_trust": patients["trust"].copy(),
+            "patient_age_steps": (step - np.maximum(patients["step"], 0)).astype(np.int32),
+            "patient_known": patients["known"] == 1,
+            "patient_kitted": patients["kitted"] == 1,
+            "robot_zone": robots["zone"].astype(np.int32),
+            "robot_energy": robots["energy"].copy(),
+            "robot_alive": step - robots["step"] < _SILENT_S / self.scenario.physical.dt_s,
+            "robot_task": robots["task"].astype(np.int32),
+            "robot_patient": robots["patient"].astype(np.int32),
+            "robot_kits": robots["kits"].copy(),
+            "robot_trust": robots["trust"].copy(),
+            "passage_condition": passages["condition"].copy(),
+            "passage_age_steps": (step - np.maximum(passages["step"], 0)).astype(np.int32),
+            "zone_damage": zones["damage"].copy(),
+            "zone_smoke": zones["smoke"] / np.float32(100.0),
+            "zone_seen": zones["seen"] == 1,
+        }
+
+    def _true_estimates(self, row: int) -> dict[str, np.ndarray]:
+        """The snapshot's arrays from the truth: a privilege."""
+        patients, robots = self.state.world.patients[row], self.state.world.robots[row]
+        rpm = [rpm_at(int(p["rpm0"]), np.float32(p["clock_min"])) for p in patients]
+        now = np.zeros(len(patients), np.int32)
+        return {
+            "patient_status": patients["status"].copy(),
+            "patient_zone": patients["zone"].astype(np.int32),
+            "patient_rpm": np.array(rpm, np.float32),
+            "patient_rpm_sd": np.full(len(patients), 1e-3, np.float32),
+            "patient_work_min": patients["work_min"].copy(),
+            "patient_trust": np.ones(len(patients), np.float32),
+            "patient_age_steps": now,
+            "patient_known": patients["status"] > 0,
+            "patient_kitted": patients["kitted"] == 1,
+            "robot_zone": robots["zone"].astype(np.int32),
+            "robot_energy": robots["energy"].copy(),
+            "robot_alive": robots["alive"] == 1,
+            "robot_task": self.state.belief.minds["task"][row].astype(np.int32),
+            "robot_patient": robots["patient"].astype(np.int32),
+            "robot_kits": robots["kits"].copy(),
+            "robot_trust": np.ones(len(robots), np.float32),
+            "passage_condition": self.state.world.passages["condition"][row].copy(),
+            "passage_age_steps": np.zeros(self.scenario.building.n_passages, np.int32),
+            "zone_damage": self.state.world.zones["damage"][row].copy(),
+            "zone_smoke": self.state.world.zones["smoke"][row].copy(),
+            "zone_seen": np.ones(self.scenario.building.n_zones, bool),
+        }
+
+    def metrics(self, row: int = 0) -> dict[str, float]:
+        """Metrics of the episode in ``row`` as it stands, see ``engine.metrics``."""
+        return episode_metrics(self.setup, self.state, row)
 
 
 def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationLayout, codec: ActionCodec) -> Setup:

@@ -7,7 +7,7 @@ import numpy as np
 
 from qdt_env.compiled import phase, rule
 from qdt_env.engine.control import look_around, needs_kit
-from qdt_env.engine.state import DOWNLINK
+from qdt_env.engine.state import DOWNLINK, UPLINK
 from qdt_env.hospital.graph import ELEVATOR
 from qdt_env.physical.state import BLOCKED, CARRIED, EMPTY, FREE, HANDED_OVER, LEGGED, SLOW, TRACKED, TRAPPED
 from qdt_env.security.link import link_trust
@@ -101,7 +101,7 @@ def see_self(b, r, setup, state, row):
     row[o + 13] = zone.depot
     row[o + 14] = _ONE if mind.near_gateway == robot.zone else _ZERO
     row[o + 15] = _ONE if robot.passage >= 0 else _ZERO
-    row[o + 16] = _ONE if mind.task > 0 else _ZERO
+    row[o + 16] = _ONE if mind.task > 0 else _ZERO  # waiting ends with its step
     if setup.game[0].control == 0 and 0 < mind.task <= state.belief.patients.shape[2]:
         work = state.belief.patients[b, r, mind.task - 1].work_min
         row[o + 17] = min(max(work, _ZERO) / np.float32(WORK_SCALE_MIN), _ONE)
@@ -176,10 +176,11 @@ def see_patients(b, r, setup, state, row, mask):
             row[k + 4] = outlook_at(setup.outlook, believed.rpm, (waited_min + ahead_min) * pace)
         row[k + 5] = outlook_at(setup.outlook, believed.rpm, (waited_min + left_min) * pace)
         row[k + 6] = squash(away_s, np.float32(TRAVEL_SCALE_S))
-        row[k + 7] = min(believed.work_min / np.float32(WORK_SCALE_MIN), _ONE)
-        row[k + 8] = _ZERO
-        row[k + 9] = believed.trust
-        row[k + 10] = squash(np.float32(clock.step - max(believed.step, 0)), np.float32(AGE_SCALE_STEPS))
+        row[k + 7] = squash(ahead_min * np.float32(60.0), np.float32(TRAVEL_SCALE_S))
+        row[k + 8] = min(believed.work_min / np.float32(WORK_SCALE_MIN), _ONE)
+        row[k + 9] = _ZERO
+        row[k + 10] = believed.trust
+        row[k + 11] = squash(np.float32(clock.step - max(believed.step, 0)), np.float32(AGE_SCALE_STEPS))
         if tasks:
             reachable = away_s < np.float32(np.inf)
             mask[1 + i] = 1 if patient_is_task(robot, i, believed, reachable) else 0
@@ -188,7 +189,7 @@ def see_patients(b, r, setup, state, row, mask):
             claim = state.belief.team[b, r, j].task - 1
             if j != r and 0 <= claim < state.belief.patients.shape[2]:
                 if state.belief.patients[b, r, claim].status != HANDED_OVER:
-                    row[o + claim * _PATIENT + 8] = min(row[o + claim * _PATIENT + 8] + share, _ONE)
+                    row[o + claim * _PATIENT + 9] = min(row[o + claim * _PATIENT + 9] + share, _ONE)
 
 
 @rule
@@ -291,6 +292,34 @@ def see_channel(b, r, setup, state, row):
     row[o + 9] = _ONE if state.channel.outcomes[b, DOWNLINK, r].verdict in (0, 2, 5) else _ZERO
     row[o + 10] = link_trust(link, suite, setup.channel[0])
     row[o + 11] = trust_score(known.positive, known.negative, np.float32(clock.step - known.evidence_step), setup.twin[0])
+
+
+@phase
+def inform(b, setup, state, out):
+    """Write the robots' infos, in the order of ``spaces.ROBOT_INFO``: ground truth for scoring, not for policies."""
+    clock = state.clock[b]
+    range_lives = clock.e_instant - clock.e_none
+    score = clock.potential / range_lives if range_lives > 0.0 else 0.0
+    for r in range(setup.site.team.shape[0]):
+        row = out.info[b, r]
+        up, down = state.channel.outcomes[b, UPLINK, r], state.channel.outcomes[b, DOWNLINK, r]
+        link = state.channel.links[b, r]
+        mind = state.belief.minds[b, r]
+        row[0], row[1] = up.verdict, down.verdict
+        row[2], row[3] = up.content, down.content
+        row[4] = clock.step - mind.view_step
+        row[5] = mind.event
+        row[6] = mind.masked_actions
+        row[7] = link.key_bits_spent
+        row[8] = link.rejected + link.injected_rejected
+        row[9] = link.forged
+        row[10] = link.lost
+        row[11] = link.no_key
+        row[12] = link_trust(link, setup.suites[clock.suite], setup.channel[0])
+        row[13] = state.twin.robots[b, r].trust
+        row[14] = clock.step
+        row[15] = clock.potential
+        row[16] = score
 
 
 @phase

@@ -3,7 +3,7 @@
 import numpy as np
 
 from qdt_env.compiled import phase
-from qdt_env.engine.observe import observe
+from qdt_env.engine.observe import inform, observe
 from qdt_env.engine.perceive import perceive
 from qdt_env.engine.reveal import reveal_truth
 from qdt_env.engine.transport import take_view
@@ -48,6 +48,7 @@ def reset_one(b, seed, episode, suite, setup, state, out):
     if setup.game[0].perfect == 1:
         reveal_truth(b, setup, state)
     observe(b, setup, state, out)
+    inform(b, setup, state, out)
     out.reward[b, :] = np.float32(0.0)
     out.terminated[b, :] = 0
     out.truncated[b] = 0

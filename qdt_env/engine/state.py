@@ -171,6 +171,7 @@ class Output(NamedTuple):
 
     observation: np.ndarray  # (B, R, F) float32
     mask: np.ndarray  # (B, R, A) int8
+    info: np.ndarray  # (B, R, len(ROBOT_INFO)) float32
     reward: np.ndarray  # (B, R) float32
     terminated: np.ndarray  # (B, R) int8
     truncated: np.ndarray  # (B,) int8

@@ -2,7 +2,7 @@
 
 from qdt_env.compiled import batch, phase
 from qdt_env.engine.control import close_orders, give_orders
-from qdt_env.engine.observe import observe
+from qdt_env.engine.observe import inform, observe
 from qdt_env.engine.perceive import perceive
 from qdt_env.engine.reset import reset_one
 from qdt_env.engine.reveal import reveal_truth
@@ -49,6 +49,7 @@ def step_one(b, actions, setup, state, out):
     # observe, score
     observe(b, setup, state, out)
     score(b, setup, state, out)
+    inform(b, setup, state, out)
 
 
 @batch

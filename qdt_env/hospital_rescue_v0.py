@@ -1,0 +1,327 @@
+"""Hospital rescue: the PettingZoo face. It translates dicts to arrays and back, and holds no rule of the game.
+
+| | |
+|---|---|
+| Import | ``from qdt_env import hospital_rescue_v0`` |
+| Actions | Discrete, masked |
+| Parallel API | yes |
+| Manual control | no |
+| Agents | ``robot_0`` ... |
+| Observation | Box float32 in [0, 1], in named blocks |
+
+Robots rescue patients in a collapsed hospital. What a robot knows is the last view of the digital twin that a (simulated)
+QKD-secured channel delivered, merged with what it sees itself. Attackers and the failing building work against that.
+
+**Observation.** With ``action_mask="obs"`` a dict ``{"observation": (F,) float32, "action_mask": (A,) int8}``; the flat
+vector is made of the blocks ``self``, ``passages``, ``tasks``, ``services``, ``team``, ``channel``, ``time``, which
+``env.unwrapped.layout.slice(obs, name)`` cuts out (features listed in ``qdt_env.spaces``). ``observation="graph"`` adds
+``zones`` (Z, 6), ``passages`` (E, 3) and ``edges`` (E, 2) to the dict.
+
+**Actions.** ``control="task"``: 0 continue; 1..P go to that patient and do the next useful thing (triage, extricate,
+give a kit, carry out); then scout, kit, clear, recharge, refresh (keys), wait. ``control="move"``: 0 continue; 1..D
+the passage slots of the own zone; then give kit, extricate, pick up, hand over, take kit, clear, recharge, refresh
+keys, wait. An action outside the mask is executed as "continue" and counted in the infos; one outside the space raises.
+
+**Reward.** Shared (``reward="team"``): the change of expected survivors against doing nothing, minus small costs; it
+telescopes to lives saved. ``reward="individual"`` credits a handover to the robot that made it.
+
+**Start.** One hour after the main shock; the twin holds the pre-shock plan and the bed census (who was where).
+
+**End.** Truncated at the horizon. A robot destroyed or out of power terminates alone and leaves ``agents``
+(``keep_dead=True`` keeps it, with zeros and only "wait", until the end).
+
+**Arguments.** See :class:`parallel_env`. **References.** The pages in ``docs/``. **Version history.** v0: first release.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+from pettingzoo.utils.conversions import parallel_to_aec
+from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
+
+from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.engine.metrics import METRICS, NOT_YET
+from qdt_env.engine.privileged import graph_of, state_of, state_size
+from qdt_env.records import require
+from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
+from qdt_env.spaces import CONTINUE, ROBOT_INFO, ActionCodec, ObservationLayout
+from qdt_env.twin.snapshot import TwinSnapshot
+
+_MASK_MODES = ("obs", "info", "rllib", "none")
+_RENDER_MODES = ("rgb_array", "human", "ansi")
+_CHANNELS = ("statistical",)
+_BEFORE_THE_END = {f"episode_{name}": NOT_YET for name in METRICS}
+
+
+class parallel_env(ParallelEnv):  # type: ignore[misc]  # noqa: N801  # PettingZoo's convention
+    """The parallel environment; see the module's docstring for observations, actions and reward.
+
+    Args:
+        scenario: "ward", "clinic", "hospital", a building file (.json, .graphml) or a ``ScenarioConfig``.
+        suite: "plaintext", "psk", "ecdh", "pqc", "qkd", "qkd-otp" or "hybrid".
+        threats: preset name ("none", "tamper", "mixed", ..., joined with "+"), "random", or ``Attack`` objects.
+        channel: "statistical".
+        control: "task" or "move".
+        observation: "flat" or "graph".
+        action_mask: "obs", "info", "rllib" (key ``observations``) or "none".
+        reward: "team" or "individual".
+        keep_dead: keep lost robots in ``agents`` until the end.
+        max_cycles: mission length in steps instead of the scenario's.
+        perfect_information: robots know the truth (an explicit privilege, for upper bounds).
+        building_seed: which generated building of a preset.
+        render_mode: None, "rgb_array", "human" or "ansi".
+
+    Raises:
+        ValueError: an unknown name or an impossible size; the message names the parameter and what is allowed.
+    """
+
+    metadata = {  # noqa: RUF012  # PettingZoo reads a plain class attribute
+        "name": "hospital_rescue_v0",
+        "render_modes": list(_RENDER_MODES),
+        "render_fps": 6,
+        "is_parallelizable": True,
+    }
+
+    def __init__(
+        self,
+        scenario: str | Path | ScenarioConfig = "ward",
+        *,
+        suite: str = "qkd",
+        threats: Any = "none",
+        channel: str = "statistical",
+        control: str = "task",
+        observation: str = "flat",
+        action_mask: str = "obs",
+        reward: str = "team",
+        keep_dead: bool = False,
+        max_cycles: int | None = None,
+        perfect_information: bool = False,
+        building_seed: int = 0,
+        render_mode: str | None = None,
+    ) -> None:
+        require(channel in _CHANNELS, "channel", channel, f"one of {', '.join(_CHANNELS)}")
+        require(observation in ("flat", "graph"), "observation", observation, "'flat' or 'graph'")
+        require(action_mask in _MASK_MODES, "action_mask", action_mask, f"one of {', '.join(_MASK_MODES)}")
+        allowed = f"None or one of {', '.join(_RENDER_MODES)}"
+        require(render_mode is None or render_mode in _RENDER_MODES, "render_mode", render_mode, allowed)
+        config = with_horizon(load_scenario(scenario, building_seed=building_seed), max_cycles)
+        game = GameConfig(suite, threats, control, reward, perfect_information)
+        self.render_mode = render_mode
+        self._episodes = Episodes(config, game)
+        self._observation, self._action_mask, self._keep_dead = observation, action_mask, keep_dead
+        self.possible_agents = [f"robot_{r}" for r in range(len(config.team))]
+        self.agents: list[str] = []
+        self._row = {agent: r for r, agent in enumerate(self.possible_agents)}
+        self._actions = np.zeros((1, len(config.team)), np.int32)
+        self._seed: int | None = None
+        self._episode = 0
+        self._renderer: Any = None
+        self._build_spaces()
+
+    # What an experimenter reads
+
+    @property
+    def layout(self) -> ObservationLayout:
+        """Named blocks of the flat observation."""
+        return self._episodes.layout
+
+    @property
+    def codec(self) -> ActionCodec:
+        """Action numbers and names."""
+        return self._episodes.codec
+
+    @property
+    def scenario(self) -> ScenarioConfig:
+        """The scenario being played."""
+        return self._episodes.scenario
+
+    @property
+    def game(self) -> GameConfig:
+        """Suite, threats, control and reward."""
+        return self._episodes.game
+
+    def snapshot(self) -> TwinSnapshot:
+        """Read-only picture of the twin for planners and notebooks."""
+        return self._episodes.snapshot()
+
+    def metrics(self) -> dict[str, float]:
+        """Metrics of the episode as it stands (ground truth, for scoring)."""
+        return self._episodes.metrics()
+
+    # PettingZoo
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """The space of one agent, the same object every time."""
+        return self._observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Discrete:
+        """The action space of one agent, the same object every time."""
+        return self._action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode.
+
+        Args:
+            seed: 0 .. 2^64-1; the same seed gives the same quake, patients and attacks. None: the next episode under
+                the last seed (a fresh random seed the first time).
+            options: {"episode": n} chooses the n-th episode under the seed; other keys are ignored.
+
+        Raises:
+            ValueError: a seed or episode out of range.
+        """
+        if seed is not None:
+            require(0 <= seed < 2**64, "seed", seed, "0 .. 2^64-1")
+            self._seed, self._episode = int(seed), 0
+        elif self._seed is None:
+            self._seed, self._episode = secrets.randbits(32), 0
+        else:
+            self._episode += 1
+        if options and "episode" in options:
+            require(0 <= int(options["episode"]) < 2**32, "options['episode']", options["episode"], "0 .. 2^32-1")
+            self._episode = int(options["episode"])
+        self._episodes.reset(np.zeros(1, np.int64), np.array([self._seed], np.uint64), np.array([self._episode]))
+        self.agents = self.possible_agents[:]
+        rows = self._episodes.out.info[0].tolist()
+        return self._observations(self.agents), self._infos(self.agents, rows, _BEFORE_THE_END)
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
+        """Advance by one step.
+
+        Args:
+            actions: action number by agent; a missing agent continues, one that is gone is ignored.
+
+        Raises:
+            ValueError: an action outside the action space.
+        """
+        agents = self.agents
+        if not agents:
+            return {}, {}, {}, {}, {}
+        row, n = self._actions[0], self._episodes.codec.n
+        row[:] = CONTINUE
+        for agent, action in actions.items():
+            if not 0 <= action < n or int(action) != action:
+                raise ValueError(f"actions[{agent!r}]={action!r} is not allowed: an integer in 0..{n - 1}")
+            row[self._row[agent]] = action
+        self._episodes.step(self._actions)
+        out = self._episodes.out
+        over = bool(self._episodes.state.clock["over"][0])
+        truncated = bool(out.truncated[0])
+        dead = out.terminated[0].tolist()
+        rewards_row, info_rows = out.reward[0].tolist(), out.info[0].tolist()
+        observations = self._observations(agents)
+        metrics = _BEFORE_THE_END
+        if over:
+            metrics = {f"episode_{name}": value for name, value in self._episodes.metrics().items()}
+        infos = self._infos(agents, info_rows, metrics)
+        rewards, terminations, truncations = {}, {}, {}
+        for agent in agents:
+            r = self._row[agent]
+            rewards[agent] = rewards_row[r]
+            truncations[agent] = truncated
+            terminations[agent] = not truncated and (over or (dead[r] == 1 and not self._keep_dead))
+        if over:
+            self.agents = []
+        elif not self._keep_dead and any(dead):
+            self.agents = [a for a in agents if not terminations[a]]
+        if self.render_mode == "human":
+            self.render()
+        return observations, rewards, terminations, truncations, infos
+
+    def state(self) -> np.ndarray:
+        """Privileged: the true state of the building, patients and robots as one vector, float32 in [0, 1]."""
+        return state_of(self._episodes)
+
+    def render(self) -> np.ndarray | str | None:
+        """The present moment, truth beside twin: an image, a text, or a window ("human"; nothing without a display)."""
+        if self.render_mode is None:
+            return None
+        from qdt_env.viewer import FrameRenderer, describe, show_frame
+
+        if self.render_mode == "ansi":
+            return describe(self._episodes)
+        if self._renderer is None:
+            self._renderer = FrameRenderer(self._episodes)
+        image: np.ndarray = self._renderer.draw()
+        if self.render_mode == "rgb_array":
+            return image
+        show_frame(image, self.metadata["name"])
+        return None
+
+    def close(self) -> None:
+        """Release the renderer."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    # arrays <-> dicts
+
+    def _build_spaces(self) -> None:
+        """One observation and one action space per agent, kept for good."""
+        n, size = self.codec.n, self.layout.size
+        graph = self.scenario.building
+
+        def observation_space() -> spaces.Space[Any]:
+            flat = spaces.Box(0.0, 1.0, (size,), np.float32)
+            parts: dict[str, spaces.Space[Any]] = {}
+            if self._observation == "graph":
+                parts["zones"] = spaces.Box(0.0, 1.0, (graph.n_zones, 6), np.float32)
+                parts["passages"] = spaces.Box(0.0, 1.0, (graph.n_passages, 3), np.float32)
+                parts["edges"] = spaces.Box(0, graph.n_zones - 1, (graph.n_passages, 2), np.int32)
+            if self._action_mask in ("obs", "rllib"):
+                parts["action_mask"] = spaces.Box(0, 1, (n,), np.int8)
+            if not parts:
+                return flat
+            return spaces.Dict({self._flat_key: flat, **parts})
+
+        self._flat_key = "observations" if self._action_mask == "rllib" else "observation"
+        self._observation_spaces = {agent: observation_space() for agent in self.possible_agents}
+        self._action_spaces = {agent: spaces.Discrete(n) for agent in self.possible_agents}
+        self.state_space = spaces.Box(0.0, 1.0, (state_size(self._episodes),), np.float32)
+
+    def _observations(self, agents: list[str]) -> dict[str, Any]:
+        """Fresh observations: copies, since clients keep them."""
+        flat, masks = self._episodes.out.observation[0].copy(), self._episodes.out.mask[0].copy()
+        in_dict = self._action_mask in ("obs", "rllib")
+        if self._observation == "flat":
+            if not in_dict:
+                return {agent: flat[self._row[agent]] for agent in agents}
+            key = self._flat_key
+            return {a: {key: flat[r], "action_mask": masks[r]} for a in agents if (r := self._row[a]) >= 0}
+        observations: dict[str, Any] = {}
+        for agent in agents:
+            r = self._row[agent]
+            observations[agent] = {self._flat_key: flat[r], **graph_of(self._episodes, r)}
+            if in_dict:
+                observations[agent]["action_mask"] = masks[r]
+        return observations
+
+    def _infos(self, agents: list[str], rows: list[list[float]], metrics: dict[str, float]) -> dict[str, Any]:
+        """Fresh infos with the same keys at every step."""
+        infos = {}
+        masks = self._episodes.out.mask[0].copy() if self._action_mask == "info" else None
+        for agent in agents:
+            r = self._row[agent]
+            info: dict[str, Any] = dict(zip(ROBOT_INFO, rows[r], strict=True))
+            info.update(metrics)
+            if masks is not None:
+                info["action_mask"] = masks[r]
+            infos[agent] = info
+        return infos
+
+
+def raw_env(**kwargs: Any) -> Any:
+    """The AEC environment without PettingZoo's wrappers; arguments as :class:`parallel_env`."""
+    return parallel_to_aec(parallel_env(**kwargs))
+
+
+def env(**kwargs: Any) -> Any:
+    """The AEC environment with PettingZoo's wrappers; arguments as :class:`parallel_env`."""
+    return OrderEnforcingWrapper(AssertOutOfBoundsWrapper(raw_env(**kwargs)))
