@@ -8,7 +8,7 @@ import numpy as np
 from qdt_env.compiled import phase, rule
 from qdt_env.hospital.graph import ELEVATOR
 from qdt_env.hospital.routing import customise, travel_times, travel_times_to_any
-from qdt_env.physical.robots import crossing_time_s
+from qdt_env.physical.robots import can_do, crossing_time_s
 from qdt_env.physical.state import (
     BLOCKED,
     CLEAR,
@@ -21,6 +21,7 @@ from qdt_env.physical.state import (
     LEGGED,
     NO_EVENT,
     NO_ROUTE,
+    OPEN,
     PATIENT_ABSENT,
     PICK_UP,
     RECHARGE,
@@ -59,6 +60,8 @@ def give_orders(b, setup, state, mask, actions):
         if action != CONTINUE and action != mind.task:
             mind.task = action
             mind.target = -1
+            if action == mask.shape[2] - 1:
+                continue  # waiting commits to nothing
             clock.decisions += 1
             if clock.step - mind.view_step > setup.game[0].stale_steps:
                 clock.stale_decisions += 1
@@ -323,23 +326,28 @@ def nearest_entrance(b, r, setup, state):
     return best
 
 
+@rule
+def believed_crossing_s(b, r, e, setup, state):
+    """Seconds that robot ``r`` expects a passage to take; one that clears rubble counts the clearing of a blocked one."""
+    passage = setup.site.passages[e]
+    cfg = setup.physical[0]
+    kind = state.world.robots[b, r].kind
+    condition = state.belief.passages[b, r, e].condition
+    if condition == BLOCKED and can_do(kind, CLEAR):
+        clearing_s = cfg.clear_median_min * np.float32(60.0)
+        return clearing_s + crossing_time_s(kind, passage.kind, passage.length_m, OPEN, False, cfg)
+    return crossing_time_s(kind, passage.kind, passage.length_m, condition, False, cfg)
+
+
 @phase
 def refresh_map(b, r, setup, state):
     """Fill the arc times of the believed map and the times to the entrances, if the map changed."""
     mind = state.belief.minds[b, r]
     if mind.map_dirty == 0:
         return
-    kind = state.world.robots[b, r].kind
     site = setup.site
     for e in range(site.passages.shape[0]):
-        state.belief.crossing_s[b, e] = crossing_time_s(
-            kind,
-            site.passages[e].kind,
-            site.passages[e].length_m,
-            state.belief.passages[b, r, e].condition,
-            False,
-            setup.physical[0],
-        )
+        state.belief.crossing_s[b, e] = believed_crossing_s(b, r, e, setup, state)
     customise(setup.hierarchy, state.belief.crossing_s[b], state.belief.arc_s[b, r])
     travel_times_to_any(setup.hierarchy, state.belief.arc_s[b, r], site.entrances, state.belief.exit_s[b, r])
     mind.map_dirty = 0
@@ -410,15 +418,19 @@ def head_for(b, r, target, setup, state):
     if mind.routed_to != target:
         travel_times(setup.hierarchy, state.belief.arc_s[b, r], target, times)
         mind.routed_to = target
-    order.verb = GO
     if robot.passage < 0 and times[zone] == np.float32(np.inf):
-        order.verb = STAY
         finish(mind, NO_ROUTE)
         return
+    order.verb = GO
     hops = 0
     while zone != target and hops < ROUTE_HOPS:
         e, n = next_hop(b, r, zone, setup, state)
         if e < 0:
+            break
+        if state.belief.passages[b, r, e].condition == BLOCKED:
+            if hops == 0 and robot.passage < 0:
+                order.verb = CLEAR
+                order.passage = e
             break
         state.world.routes[b, r, hops] = e
         hops += 1
@@ -430,20 +442,12 @@ def head_for(b, r, target, setup, state):
 def next_hop(b, r, zone, setup, state):
     """(passage, zone) that leads on towards the routed target by the believed map, (-1, -1) if there is none."""
     best, best_e, best_z = np.float32(np.inf), -1, -1
-    kind = state.world.robots[b, r].kind
     for slot in range(setup.site.neighbours.shape[1]):
         z = setup.site.neighbours[zone, slot]
         if z < 0:
             break
         e = setup.site.neighbour_passages[zone, slot]
-        through = state.belief.to_target_s[b, r, z] + crossing_time_s(
-            kind,
-            setup.site.passages[e].kind,
-            setup.site.passages[e].length_m,
-            state.belief.passages[b, r, e].condition,
-            False,
-            setup.physical[0],
-        )
+        through = state.belief.to_target_s[b, r, z] + believed_crossing_s(b, r, e, setup, state)
         if through < best:
             best, best_e, best_z = through, e, z
     return best_e, best_z
@@ -453,7 +457,10 @@ def next_hop(b, r, zone, setup, state):
 def close_orders(b, setup, state):
     """After the work: a task whose last step was done is over, and what the robot ran into ends its task."""
     mask_width = setup.layout[0].actions
-    scout = 1 + state.belief.patients.shape[2] + SCOUT
+    first = 1 + state.belief.patients.shape[2]
+    scout, clear = first + SCOUT, first + CLEAR_NEAREST
+    if setup.game[0].control == 1:
+        clear = mask_width - 4  # "clear" of spaces.MOVE_VERBS
     for r in range(setup.site.team.shape[0]):
         robot = state.world.robots[b, r]
         mind = state.belief.minds[b, r]
@@ -468,7 +475,7 @@ def close_orders(b, setup, state):
             finish(mind, DONE)
         elif order.verb == TAKE_KIT and setup.game[0].control == 1:
             finish(mind, DONE)
-        elif order.verb == CLEAR and state.world.passages[b, order.passage].condition != BLOCKED:
+        elif mind.task == clear and order.verb == CLEAR and state.world.passages[b, order.passage].condition != BLOCKED:
             finish(mind, DONE)
         elif order.verb == GO and setup.game[0].control == 1 and robot.passage < 0 and mind.target == robot.zone:
             finish(mind, DONE)

@@ -111,7 +111,7 @@ class Channel(NamedTuple):
     links: np.ndarray  # (B, R+G) LINK
     outcomes: np.ndarray  # (B, 2, R+G) OUTCOME of the last step, by direction
     attacks: np.ndarray  # (B, kinds) ATTACK
-    liars: np.ndarray  # (B, R+Z) int32 bit mask of insider kinds on robots and fixed sensors
+    liars: np.ndarray  # (B, R) int32 bit mask of insider kinds on each robot
 
 
 class Belief(NamedTuple):
@@ -192,7 +192,7 @@ def empty_state(episodes: int, setup: Setup, patients: int, history: int) -> Sta
             links=np.zeros((episodes, links), LINK),
             outcomes=np.zeros((episodes, 2, links), OUTCOME),
             attacks=np.zeros((episodes, N_ATTACK_KINDS), ATTACK),
-            liars=np.zeros((episodes, robots + zones), np.int32),
+            liars=np.zeros((episodes, robots), np.int32),
         ),
         belief=Belief(
             patients=np.zeros((episodes, robots, patients), BELIEF_PATIENT),

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from qdt_env.compiled import phase, rule
-from qdt_env.engine.perceive import lie_sigma, tell_lies
+from qdt_env.engine.perceive import tell_lies
 from qdt_env.engine.state import DOWNLINK, UPLINK
 from qdt_env.physical.sensors import read_zone
 from qdt_env.physical.state import AERIAL, BLOCKED, COLLAPSE, EMPTY, HANDED_OVER, OPEN
@@ -268,16 +268,14 @@ def send_sensor_readings(b, setup, state):
 
 @phase
 def sensor_words(b, z, content, setup, state):
-    """What arrives as the reading of zone ``z``: the reading, a lying sensor's, an attacker's, or what was said before."""
+    """What arrives as the reading of zone ``z``: the reading, an attacker's version of it, or what was said before."""
     clock = state.clock[b]
     cfg = setup.physical[0]
     known = state.twin.zones[b, z]
     if content == OLD and known.sensor_step >= 0:
         return known.sensor_mean[0], known.sensor_mean[1], known.sensor_mean[2]
     z0, z1, z2 = read_zone(b, z, state.world, cfg.sensor_sigma, clock.seed, clock.episode, clock.step, z)
-    lie = lie_sigma(state.channel.liars[b, setup.site.team.shape[0] + z], state.channel.attacks[b], clock.step)
-    if content == ALTERED:
-        lie = _FORGED_SIGMA
+    lie = _FORGED_SIGMA if content == ALTERED else np.float32(0.0)
     return z0 + lie * cfg.sensor_sigma[0], z1 + lie * cfg.sensor_sigma[1], z2 + lie * cfg.sensor_sigma[2]
 
 

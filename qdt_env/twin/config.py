@@ -12,7 +12,7 @@ class TwinConfig:
     # zones: damage state, smoke [0..1], occupied beds
     prior_mean: tuple[float, ...] = (3.0, 0.0, 1.0)  # after a shock of this size (assumed)
     prior_var: tuple[float, ...] = (2.25, 0.04, 2.0)  # (assumed)
-    drift_var: tuple[float, ...] = (1e-4, 1e-4, 1e-3)  # process noise per step (assumed)
+    drift_var: tuple[float, ...] = (1e-3, 1e-4, 0.05)  # process noise per step: robots carry patients away (assumed)
     sensor_var: tuple[float, ...] = (0.25, 0.0025, 0.25)  # what the twin expects of a fixed sensor
     robot_var: tuple[float, ...] = (0.0625, 0.0009, 0.0625)  # and of a robot in the zone
     # passages: passability 1 open, 0.4 slow, 0 blocked

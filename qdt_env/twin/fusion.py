@@ -106,7 +106,7 @@ def update(mean, var, k, z, reading_var, weight):
 def take_sensor_reading(b, z, z0, z1, z2, link_trust, cfg, twin, step):
     """A fixed sensor's accepted reading of zone ``z``: evidence about it, then into its estimate."""
     zone = twin.zones[b, z]
-    if zone.robot_step >= 0 and step - zone.robot_step <= cfg.reading_age_steps:
+    if robot_is_peer(zone, -1, twin.robots[b], step, cfg):
         surprise, iota = surprise_of(z0, z1, z2, zone.robot_mean, zone.robot_var, cfg.sensor_var)
         credit(zone, surprise, iota, step, cfg)
     trust = trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg)
@@ -123,14 +123,20 @@ def take_sensor_reading(b, z, z0, z1, z2, link_trust, cfg, twin, step):
 
 
 @rule
-def peers_of_robot(zone, r, step, cfg):
-    """0 nobody, 1 the fixed sensor, 2 another robot: whose estimate of the zone is left when ``r`` is left out."""
-    if zone.sensor_step >= 0 and step - zone.sensor_step <= cfg.reading_age_steps:
-        if trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg) >= cfg.least_trust:
-            return 1
-    if zone.robot_source >= 0 and zone.robot_source != r and step - zone.robot_step <= cfg.reading_age_steps:
-        return 2
-    return 0
+def sensor_is_peer(zone, step, cfg):
+    """Whether a zone's fixed sensor can judge a robot: recent, and trusted itself."""
+    if zone.sensor_step < 0 or step - zone.sensor_step > cfg.reading_age_steps:
+        return False
+    return trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg) >= cfg.least_trust
+
+
+@rule
+def robot_is_peer(zone, r, robots, step, cfg):
+    """Whether the last robot in a zone can judge another source (``r``, -1 the sensor): recent, other, trusted."""
+    if zone.robot_source < 0 or zone.robot_source == r or step - zone.robot_step > cfg.reading_age_steps:
+        return False
+    peer = robots[zone.robot_source]
+    return trust_score(peer.positive, peer.negative, step - peer.evidence_step, cfg) >= cfg.least_trust
 
 
 @phase
@@ -142,13 +148,12 @@ def take_robot_reading(b, r, z, reading, link_trust, cfg, twin, step):
     """
     zone = twin.zones[b, z]
     source = twin.robots[b, r]
-    peers = peers_of_robot(zone, r, step, cfg)
-    if peers == 1:
+    if sensor_is_peer(zone, step, cfg):
         surprise, iota = surprise_of(
             reading[0], reading[1], reading[2], zone.sensor_mean, zone.sensor_var, cfg.robot_var
         )
         credit(source, surprise, iota, step, cfg)
-    elif peers == 2:
+    elif robot_is_peer(zone, r, twin.robots[b], step, cfg):
         surprise, iota = surprise_of(reading[0], reading[1], reading[2], zone.robot_mean, zone.robot_var, cfg.robot_var)
         credit(source, surprise, iota, step, cfg)
     source.trust = trust_score(source.positive, source.negative, step - source.evidence_step, cfg)

@@ -113,7 +113,7 @@ def draw_building(graph: HospitalGraph, path: str | Path | None = None, *, label
 
     columns = min(graph.n_storeys, 3)
     rows = math.ceil(graph.n_storeys / columns)
-    xmin, ymin, xmax, ymax = _extent(graph)
+    xmin, ymin, xmax, ymax = plan_extent(graph)
     ratio = (ymax - ymin) / (xmax - xmin)
     width = 5.6 * columns if columns > 1 else 9.0
     height = min(max(rows * width / columns * ratio, 2.0), 20.0) + 1.5
@@ -155,7 +155,7 @@ def legend_handles(graph: HospitalGraph) -> list[Any]:
         if kind in present:
             line = Line2D([], [], color=colour, linewidth=max(width, 1.0), linestyle=dash, label=kind.replace("_", " "))
             handles.append(line)
-    for label, rows, style in _marks(graph):
+    for label, rows, style in building_marks(graph):
         if rows.size:
             handles.append(Line2D([], [], linestyle="", markeredgecolor="white", label=label, **style))
     return handles
@@ -228,7 +228,7 @@ def _add_lines(graph: HospitalGraph, axes: Any, rows: Array, rgba: Array, zorder
     return lines
 
 
-def _marks(graph: HospitalGraph) -> Iterable[tuple[str, Array, dict[str, Any]]]:
+def building_marks(graph: HospitalGraph) -> Iterable[tuple[str, Array, dict[str, Any]]]:
     """Label, zone indices and marker style of everything that is marked."""
     yield "entrance", graph.entrances, {"marker": "P", "color": "#1d7a2e", "markersize": 8}
     yield "depot", graph.depots, {"marker": "s", "color": "#1d7a2e", "markersize": 5.5}
@@ -240,7 +240,7 @@ def _marks(graph: HospitalGraph) -> Iterable[tuple[str, Array, dict[str, Any]]]:
 
 def _draw_marks(graph: HospitalGraph, axes: Any, level: int) -> None:
     """Markers at zone centroids; a gateway stands a little aside, since a depot may share its zone."""
-    for label, rows, style in _marks(graph):
+    for label, rows, style in building_marks(graph):
         here = rows[graph.storey[rows] == level]
         x, y, _ = graph.position_m[here].T if here.size else np.empty((3, 0))
         aside = 0.9 if label == "gateway" else 0.0
@@ -254,7 +254,7 @@ def _draw_labels(graph: HospitalGraph, axes: Any, rows: Sequence[int] | Array) -
         axes.text(x, y + 0.2, graph.zone_id[row], fontsize=3.5, ha="center", va="bottom", color="#333333", zorder=3)
 
 
-def _extent(graph: HospitalGraph) -> tuple[float, float, float, float]:
+def plan_extent(graph: HospitalGraph) -> tuple[float, float, float, float]:
     """Plan rectangle of the whole building with a margin, in m."""
     low, high = graph.bbox_m[:, :2].min(axis=0) - 1.5, graph.bbox_m[:, 2:].max(axis=0) + 1.5
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
@@ -262,7 +262,7 @@ def _extent(graph: HospitalGraph) -> tuple[float, float, float, float]:
 
 def _frame_panel(graph: HospitalGraph, axes: Any, level: int) -> None:
     """Same limits on every storey, equal scale, a 10 m bar instead of ticks."""
-    xmin, ymin, xmax, ymax = _extent(graph)
+    xmin, ymin, xmax, ymax = plan_extent(graph)
     axes.set(xlim=(xmin, xmax), ylim=(ymin, ymax), xticks=[], yticks=[], aspect="equal")
     axes.set_title("ground floor" if level == 0 else f"storey {level}", fontsize=10)
     for spine in axes.spines.values():

@@ -81,9 +81,7 @@ def test_words_address_the_counter_without_overlap(
     seed: int, episode: int, step: int, stream: int, entity: int, index: int
 ) -> None:
     drawn = random.words(np.uint64(seed), np.int64(episode), step, stream, np.int64(entity), np.int64(index))
-    expected = philox_reference(
-        32, (seed & 0xFFFFFFFF, seed >> 32), (index, entity, (stream << 24) | step, episode)
-    )
+    expected = philox_reference(32, (seed & 0xFFFFFFFF, seed >> 32), (index, entity, (stream << 24) | step, episode))
     assert tuple(int(w) for w in drawn) == expected
 
 
