@@ -53,7 +53,13 @@ class Frame:
 
     def __getattr__(self, name: str) -> Any:
         """Fields of the tuple."""
+        if name.startswith("_"):
+            raise AttributeError(name)
         return getattr(self._fields, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies are made anew from copied arrays: an address means nothing elsewhere."""
+        return Frame, (self._fields,)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Frames do not change."""

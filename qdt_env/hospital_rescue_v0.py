@@ -255,6 +255,10 @@ class parallel_env(ParallelEnv):  # type: ignore[misc]  # noqa: N801  # PettingZ
         show_frame(image, self.metadata["name"])
         return None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles leave the renderer behind."""
+        return {**vars(self), "_renderer": None}
+
     def close(self) -> None:
         """Release the renderer."""
         if self._renderer is not None:

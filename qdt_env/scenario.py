@@ -58,12 +58,15 @@ class ScenarioConfig:
         require(1 <= len(self.team) <= 100, "team", self.team, "1 to 100 robot kinds")
         for kind in self.team:
             require(kind in ROBOT_KINDS, "team", kind, f"one of {', '.join(ROBOT_KINDS)}")
-        require(1 <= self.horizon_steps <= 30_000, "horizon_steps", self.horizon_steps, "1 to 30000 steps")
-        require(self.patients is None or 1 <= self.patients <= 4096, "patients", self.patients, "None or 1 to 4096 slots")
+        whole = isinstance(self.horizon_steps, int)
+        require(whole and 1 <= self.horizon_steps <= 30_000, "horizon_steps", self.horizon_steps, "1 to 30000 steps")
+        slots = self.patients
+        whole = slots is None or (isinstance(slots, int) and 1 <= slots <= 4096)
+        require(whole, "patients", self.patients, "None or 1 to 4096 slots")
         for name in ("report_bytes", "reading_bytes"):
             require(1 <= getattr(self, name) <= 1_000_000, name, getattr(self, name), "1 to 1000000 bytes")
         for name in ("own_eyes_s", "stale_s", "quantum_range_m"):
-            require(getattr(self, name) >= 0.0, name, getattr(self, name), "a number >= 0")
+            require(0.0 <= getattr(self, name) <= 1e6, name, getattr(self, name), "a number in [0, 1e6]")
 
     @property
     def patient_slots(self) -> int:

@@ -156,7 +156,13 @@ class ActionCodec:
         return len(self.names)
 
     def patient(self, slot: int) -> int:
-        """Action that sends a robot to a patient slot (``task`` control)."""
+        """Action that sends a robot to a patient slot (``task`` control).
+
+        Raises:
+            ValueError: no such slot, or another control.
+        """
+        if self.control != "task" or not 0 <= slot < self.first_service - 1:
+            raise ValueError(f"patient slot {slot!r} does not exist under control {self.control!r}")
         return 1 + slot
 
     def service(self, name: str) -> int:

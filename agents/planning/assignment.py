@@ -22,8 +22,8 @@ Congestion between different patients of one zone is not modelled: rooms are lar
 crush syndrome's clock time, as if no fluids are given first. Smoke and kits are not foreseen.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,8 @@ def triage_assignment(
     snapshot: "TwinSnapshot",
     *,
     robots: Sequence[int] | None = None,
+    at_work: Mapping[int, int] | None = None,
+    unseen: bool = False,
     max_options: int = 8,
     minimum_trust: float = 0.0,
     config: PhysicalConfig | None = None,
@@ -50,7 +52,10 @@ def triage_assignment(
 
     Args:
         snapshot: what the twin believes now.
-        robots: the groups; None for every live tracked robot that carries nobody.
+        robots: the groups that choose; None for every live tracked robot that carries nobody and is not ``at_work``.
+        at_work: patient slot by robot of those that are on a task already: groups with that one option, so that the
+            others can assist them and do not double them. Where the patient is not on offer the robot is left out.
+        unseen: offer also patients that nobody has seen yet, where the census puts them and with the prior RPM.
         max_options: patients offered at most, >= 1. Each robot's best come first, in turn, so that a robot far from
             the others still finds patients near it.
         minimum_trust: patients trusted less than this are left out, in [0, 1].
@@ -65,25 +70,31 @@ def triage_assignment(
     """
     if max_options < 1:
         raise PlanningError(f"max_options: must be >= 1, got {max_options}")
-    crew = _crew(snapshot, robots)
-    outlook = _outlook(snapshot, crew, minimum_trust, config or PhysicalConfig())
+    at_work = dict(at_work or {})
+    choosing = _crew(snapshot, robots, at_work)
+    crew = np.concatenate([choosing, np.array(sorted(at_work), dtype=np.int64)])
+    outlook = _outlook(snapshot, crew, minimum_trust, unseen, config or PhysicalConfig())
     lead = np.array([[_lead(outlook, g, k)[0] for k in range(outlook.patients.size)] for g in range(crew.size)])
     lead = lead.reshape(crew.size, outlook.patients.size)
-    offered = _shortlist(lead, np.isfinite(outlook.arrive_min), max_options)
+    held = np.flatnonzero(np.isin(outlook.patients, list(at_work.values())))
+    wanted = lead[: choosing.size]
+    best = _shortlist(wanted, np.isfinite(outlook.arrive_min[: choosing.size]), max_options)
+    offered = np.concatenate([best, held[~np.isin(held, best)]])
     assist = np.zeros((crew.size, crew.size, offered.size))
     for g, h in np.argwhere(~np.eye(crew.size, dtype=bool)):
         for column, k in enumerate(offered):
             assist[g, h, column] = _assistance(outlook, int(g), int(h), int(k))
     reachable = np.isfinite(outlook.arrive_min[:, offered])
-    return _problem(crew, outlook.patients[offered], lead[:, offered], assist, reachable)
+    problem = _problem(crew, outlook.patients[offered], lead[:, offered], assist, reachable)
+    return _with_fixed(problem, at_work) if at_work else problem
 
 
-def _crew(snapshot: "TwinSnapshot", robots: Sequence[int] | None) -> np.ndarray:
-    """(G,) int64 robots that can take a patient now."""
+def _crew(snapshot: "TwinSnapshot", robots: Sequence[int] | None, at_work: Mapping[int, int]) -> np.ndarray:
+    """(G,) int64 robots that can take a patient now and have none yet."""
     fit = snapshot.robot_alive & (snapshot.robot_kind == TRACKED) & (snapshot.robot_patient < 0)
     if robots is None:
-        return np.flatnonzero(fit)
-    for robot in robots:
+        return np.setdiff1d(np.flatnonzero(fit), list(at_work))
+    for robot in [*robots, *at_work]:
         if not 0 <= robot < fit.size:
             raise PlanningError(f"robots: {robot} is not in [0, {fit.size})")
         if not fit[robot]:
@@ -108,9 +119,11 @@ class _Outlook:
     crush_min: float  # clock jump when freed
 
 
-def _outlook(snapshot: "TwinSnapshot", crew: np.ndarray, minimum_trust: float, config: PhysicalConfig) -> _Outlook:
+def _outlook(
+    snapshot: "TwinSnapshot", crew: np.ndarray, minimum_trust: float, unseen: bool, config: PhysicalConfig
+) -> _Outlook:
     waiting = (snapshot.patient_status == TRAPPED) | (snapshot.patient_status == FREE)
-    known = snapshot.patient_known & waiting & (snapshot.patient_zone >= 0)
+    known = (snapshot.patient_known | unseen) & waiting & (snapshot.patient_zone >= 0)
     patients = np.flatnonzero(known & (snapshot.patient_trust >= minimum_trust))
     zones = snapshot.patient_zone[patients]
     arrive_s = [snapshot.travel_time_s(int(robot))[zones] for robot in crew]
@@ -225,4 +238,29 @@ def _problem(
         shareable=np.arange(options) == 0,
         group_ids=crew,
         option_ids=np.concatenate([[NO_TASK], patients, patients[helped]]),
+    )
+
+
+def _with_fixed(problem: Problem, at_work: Mapping[int, int]) -> Problem:
+    """The problem with the robots at work held to their patients, the second on a patient as its assistant."""
+    linear = np.array(problem.linear)
+    kept = np.ones(problem.groups, dtype=bool)
+    leads: set[int] = set()
+    for g, robot in enumerate(problem.group_ids.tolist()):
+        if robot not in at_work:
+            continue
+        columns = np.flatnonzero(problem.option_ids == at_work[robot])
+        if not columns.size:
+            kept[g] = False
+            continue
+        column = columns[-1] if at_work[robot] in leads else columns[0]
+        leads.add(at_work[robot])
+        value = linear[g, column] if np.isfinite(linear[g, column]) else 0.0
+        linear[g] = np.inf
+        linear[g, column] = value
+    return replace(
+        problem,
+        linear=linear[kept],
+        pairwise=problem.pairwise[kept][:, :, kept],
+        group_ids=problem.group_ids[kept],
     )

@@ -2,68 +2,25 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qdt_env.engine.metrics import episode_metrics
-from qdt_env.engine.state import GAME, Output, Setup, State, empty_state
+from qdt_env.engine.picture import take_snapshot
+from qdt_env.engine.setup import GameConfig, build_setup
+from qdt_env.engine.state import Output, State, empty_state
 from qdt_env.engine.step import reset_rows, step_rows
 from qdt_env.frames import Frame
-from qdt_env.hospital.graph import DOOR, HospitalGraph
-from qdt_env.hospital.routing import build_hierarchy
-from qdt_env.physical.config import PhysicalConfig
-from qdt_env.physical.patients import rpm_after, rpm_at, survival
-from qdt_env.physical.state import ROBOT_KINDS, SITE_PASSAGE, SITE_ZONE, Site
-from qdt_env.records import as_record, require
+from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
-from qdt_env.security.attacks import DELAY, REPLAY, Attack, attack_table, random_threats, threats_by_name
-from qdt_env.security.channel import channel_record
-from qdt_env.security.qkd.rate import rate_table
-from qdt_env.security.suites import suite_by_name, suite_table
+from qdt_env.security.attacks import DELAY, REPLAY, attack_table, threats_by_name
+from qdt_env.security.suites import suite_by_name
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
 from qdt_env.twin.snapshot import TwinSnapshot
-from qdt_env.units import BITS_PER_BYTE
 
-_SILENT_S = 600.0  # a robot that has not reported for this long counts as lost for planners (assumed)
-_FIELD_JITTER = 1e-6  # keeps the Cholesky factor of coinciding zones real
-
-
-@dataclass(frozen=True)
-class GameConfig:
-    """How missions are played and scored.
-
-    Attributes:
-        suite: cipher suite of every link, see ``security.suites``.
-        threats: preset name, "random" (drawn anew each episode), or attacks.
-        control: "task" or "move".
-        reward: "team" or "individual".
-        perfect_information: beliefs are the truth (an explicit privilege, for upper bounds).
-    """
-
-    suite: str = "qkd"
-    threats: Any = "none"
-    control: str = "task"
-    reward: str = "team"
-    perfect_information: bool = False
-
-    def __post_init__(self) -> None:
-        """Reject unknown names.
-
-        Raises:
-            ValueError: naming the parameter, what was given and what is allowed.
-        """
-        suite_by_name(self.suite)
-        if self.threats != "random":
-            threats_by_name(self.threats)
-        require(self.control in ("task", "move"), "control", self.control, "'task' or 'move'")
-        require(self.reward in ("team", "individual"), "reward", self.reward, "'team' or 'individual'")
-
-    def attacks(self, seed: int, episode: int) -> tuple[Attack, ...]:
-        """The attacks of one episode."""
-        return random_threats(seed, episode) if self.threats == "random" else threats_by_name(self.threats)
+__all__ = ["Episodes", "GameConfig"]
 
 
 class Episodes:
@@ -95,11 +52,24 @@ class Episodes:
             terminated=np.zeros((episodes, robots), np.int8),
             truncated=np.zeros(episodes, np.int8),
         )
-        self._frames = Frame(self.setup), Frame(self.state), Frame(self.out)
         self._suite = suite_by_name(game.suite).code
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._start()
         _announce_compilation()
+
+    def _start(self) -> None:
+        """What cannot be copied or pickled: addresses and threads."""
+        self._frames = Frame(self.setup), Frame(self.state), Frame(self.out)
+        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but addresses and threads."""
+        return {name: value for name, value in vars(self).items() if name not in ("_frames", "_pool")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy goes on where the original stood."""
+        vars(self).update(state)
+        self._start()
 
     @property
     def n(self) -> int:
@@ -136,8 +106,13 @@ class Episodes:
         """Advance every row that is not over.
 
         Args:
-            actions: (B, R) int32, each in 0 .. A-1 (not checked here: the faces do).
+            actions: (B, R) integers, each in 0 .. A-1 (the range is not checked here: the faces do).
+
+        Raises:
+            ValueError: another shape.
         """
+        actions = np.ascontiguousarray(actions, np.int32)
+        require(actions.shape == self.out.reward.shape, "actions.shape", actions.shape, str(self.out.reward.shape))
         if self._pool is None:
             step_rows(0, self.n, actions, *self._frames)
             return
@@ -151,170 +126,11 @@ class Episodes:
 
     def snapshot(self, row: int = 0) -> TwinSnapshot:
         """The twin's picture of row ``row`` for planners (the truth, marked so, under perfect information)."""
-        step = int(self.state.clock["step"][row])
-        known = self._true_estimates(row) if self.game.perfect_information else self._twin_estimates(row, step)
-        return TwinSnapshot(
-            step=step,
-            dt_s=self.scenario.physical.dt_s,
-            horizon_steps=self.scenario.horizon_steps,
-            privileged=self.game.perfect_information,
-            building=self.scenario.building,
-            hierarchy=self.setup.hierarchy,
-            physical=self.scenario.physical,
-            robot_kind=self.state.world.robots["kind"][row].copy(),
-            **known,
-        )
-
-    def _twin_estimates(self, row: int, step: int) -> dict[str, np.ndarray]:
-        """The snapshot's arrays from the twin."""
-        patients, robots = self.state.twin.patients[row], self.state.twin.robots[row]
-        passages, zones = self.state.twin.passages[row], self.state.twin.zones[row]
-        age_min = (step - patients["rpm_step"]) * self.scenario.physical.dt_s / 60.0
-        rpm = [rpm_after(np.float32(x), np.float32(t)) for x, t in zip(patients["rpm"], age_min, strict=True)]
-        return {
-            "patient_status": patients["status"].copy(),
-            "patient_zone": patients["zone"].astype(np.int32),
-            "patient_rpm": np.array(rpm, np.float32),
-            "patient_rpm_sd": np.sqrt(patients["var"]),
-            "patient_work_min": patients["work_min"].copy(),
-            "patient_trust": patients["trust"].copy(),
-            "patient_age_steps": (step - np.maximum(patients["step"], 0)).astype(np.int32),
-            "patient_known": patients["known"] == 1,
-            "patient_kitted": patients["kitted"] == 1,
-            "robot_zone": robots["zone"].astype(np.int32),
-            "robot_energy": robots["energy"].copy(),
-            "robot_alive": step - robots["step"] < _SILENT_S / self.scenario.physical.dt_s,
-            "robot_task": robots["task"].astype(np.int32),
-            "robot_patient": robots["patient"].astype(np.int32),
-            "robot_kits": robots["kits"].copy(),
-            "robot_trust": robots["trust"].copy(),
-            "passage_condition": passages["condition"].copy(),
-            "passage_age_steps": (step - np.maximum(passages["step"], 0)).astype(np.int32),
-            "zone_damage": zones["damage"].copy(),
-            "zone_smoke": zones["smoke"] / np.float32(100.0),
-            "zone_seen": zones["seen"] == 1,
-        }
-
-    def _true_estimates(self, row: int) -> dict[str, np.ndarray]:
-        """The snapshot's arrays from the truth: a privilege."""
-        patients, robots = self.state.world.patients[row], self.state.world.robots[row]
-        rpm = [rpm_at(int(p["rpm0"]), np.float32(p["clock_min"])) for p in patients]
-        now = np.zeros(len(patients), np.int32)
-        return {
-            "patient_status": patients["status"].copy(),
-            "patient_zone": patients["zone"].astype(np.int32),
-            "patient_rpm": np.array(rpm, np.float32),
-            "patient_rpm_sd": np.full(len(patients), 1e-3, np.float32),
-            "patient_work_min": patients["work_min"].copy(),
-            "patient_trust": np.ones(len(patients), np.float32),
-            "patient_age_steps": now,
-            "patient_known": patients["status"] > 0,
-            "patient_kitted": patients["kitted"] == 1,
-            "robot_zone": robots["zone"].astype(np.int32),
-            "robot_energy": robots["energy"].copy(),
-            "robot_alive": robots["alive"] == 1,
-            "robot_task": self.state.belief.minds["task"][row].astype(np.int32),
-            "robot_patient": robots["patient"].astype(np.int32),
-            "robot_kits": robots["kits"].copy(),
-            "robot_trust": np.ones(len(robots), np.float32),
-            "passage_condition": self.state.world.passages["condition"][row].copy(),
-            "passage_age_steps": np.zeros(self.scenario.building.n_passages, np.int32),
-            "zone_damage": self.state.world.zones["damage"][row].copy(),
-            "zone_smoke": self.state.world.zones["smoke"][row].copy(),
-            "zone_seen": np.ones(self.scenario.building.n_zones, bool),
-        }
+        return take_snapshot(self.scenario, self.setup, self.state, row, privileged=self.game.perfect_information)
 
     def metrics(self, row: int = 0) -> dict[str, float]:
         """Metrics of the episode in ``row`` as it stands, see ``engine.metrics``."""
         return episode_metrics(self.setup, self.state, row)
-
-
-def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationLayout, codec: ActionCodec) -> Setup:
-    """Everything the kernels read and never write."""
-    site = build_site(scenario.building, scenario.team, scenario.physical, scenario.channel.fibre_fixed_db,
-                      scenario.channel.fibre_db_km)  # fmt: skip
-    return Setup(
-        game=_game_record(scenario, game, site),
-        physical=as_record(scenario.physical),
-        twin=as_record(scenario.twin),
-        channel=channel_record(scenario.channel),
-        suites=suite_table(),
-        rates=rate_table(scenario.channel.preset),
-        site=site,
-        hierarchy=build_hierarchy(scenario.building),
-        outlook=outlook_table(),
-        layout=layout.record(codec.n),
-    )
-
-
-def outlook_table() -> np.ndarray:
-    """Survival expected after 0..360 min (columns) for an RPM of 0, 0.25, ..., 12 now (rows), float32 (49, 361)."""
-    return np.array(
-        [[survival(rpm_after(np.float32(rpm), np.float32(t))) for t in range(361)] for rpm in np.arange(0, 12.25, 0.25)],
-        np.float32,
-    )
-
-
-def build_site(
-    graph: HospitalGraph, team: tuple[str, ...], physical: PhysicalConfig, fibre_fixed_db: float, fibre_db_km: float
-) -> Site:
-    """The building as kernel arrays; the server stands at the first entrance."""
-    zones = np.zeros(graph.n_zones, SITE_ZONE)
-    zones["x_m"], zones["y_m"], zones["z_m"] = graph.position_m.T
-    zones["area_m2"] = graph.area_m2
-    zones["gateway"] = graph.zone_gateway
-    zones["storey"] = graph.storey
-    zones["kind"] = graph.zone_kind
-    zones["indoor"] = graph.indoor
-    zones["entrance"][graph.entrances] = 1
-    zones["depot"][graph.depots] = 1
-    server_m = graph.position_m[graph.entrances[0]]
-    zones["fibre_db"] = fibre_fixed_db + fibre_db_km * np.abs(graph.position_m - server_m).sum(1) / 1000.0
-    passages = np.zeros(graph.n_passages, SITE_PASSAGE)
-    passages["a"], passages["b"] = graph.passage_zones.T
-    passages["kind"] = graph.passage_kind
-    passages["length_m"] = graph.length_m
-    is_door = graph.passage_kind == DOOR
-    passages["exchange_per_s"] = np.where(is_door, physical.smoke_door_per_s, physical.smoke_open_per_s)
-    gaps = np.linalg.norm(graph.position_m[:, None] - graph.position_m[None], axis=2)
-    correlation = np.exp(-gaps / physical.correlation_m) + _FIELD_JITTER * np.eye(graph.n_zones)
-    return Site(
-        zones=zones,
-        passages=passages,
-        neighbours=np.array(graph.neighbour_zone, np.int32),
-        neighbour_passages=np.array(graph.neighbour_passage, np.int32),
-        entrances=np.array(graph.entrances, np.int32),
-        depots=np.array(graph.depots, np.int32),
-        gateways=np.array(graph.gateways, np.int32),
-        field=np.linalg.cholesky(correlation).astype(np.float32),
-        team=np.array([ROBOT_KINDS.index(kind) for kind in team], np.int32),
-    )
-
-
-def _game_record(scenario: ScenarioConfig, game: GameConfig, site: Site) -> np.ndarray:
-    """The GAME record of a scenario."""
-    steps = 1.0 / scenario.physical.dt_s
-    record = np.zeros(1, GAME)
-    for name, value in {
-        "horizon_steps": scenario.horizon_steps,
-        "control": ("task", "move").index(game.control),
-        "sensor_period_steps": scenario.sensor_period_steps,
-        "report_bits": scenario.report_bytes * BITS_PER_BYTE,
-        "view_bits": scenario.view_bytes * BITS_PER_BYTE,
-        "reading_bits": scenario.reading_bytes * BITS_PER_BYTE,
-        "own_eyes_steps": round(scenario.own_eyes_s * steps),
-        "stale_steps": round(scenario.stale_s * steps),
-        "quantum_range_m": scenario.quantum_range_m,
-        "low_x_m": site.zones["x_m"].min(),
-        "low_y_m": site.zones["y_m"].min(),
-        "extent_x_m": max(float(np.ptp(site.zones["x_m"])), 1.0),
-        "extent_y_m": max(float(np.ptp(site.zones["y_m"])), 1.0),
-        "storeys": max(scenario.building.n_storeys - 1, 1),
-        "perfect": game.perfect_information,
-        "individual": game.reward == "individual",
-    }.items():
-        record[0][name] = value
-    return record
 
 
 def _announce_compilation() -> None:

@@ -101,4 +101,3 @@ def _triage(setup: Setup, state: State, row: int, dt_s: float) -> dict[str, floa
         "overtriage": float(np.mean(tag < true_class)) if tag.size else NOT_YET,
         "undertriage": float(np.mean(tag > true_class)) if tag.size else NOT_YET,
     }
-

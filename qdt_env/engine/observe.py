@@ -6,49 +6,29 @@ Nothing here reads the truth except what a robot senses about itself and its own
 import numpy as np
 
 from qdt_env.compiled import phase, rule
-from qdt_env.engine.control import look_around, needs_kit
+from qdt_env.engine.links import arrived
+from qdt_env.engine.navigation import look_around
 from qdt_env.engine.state import DOWNLINK, UPLINK
+from qdt_env.engine.tasks import allow_moves, see_patients, see_services, squash
 from qdt_env.hospital.graph import ELEVATOR
-from qdt_env.physical.state import BLOCKED, CARRIED, EMPTY, FREE, HANDED_OVER, LEGGED, SLOW, TRACKED, TRAPPED
+from qdt_env.physical.state import BLOCKED, SLOW
 from qdt_env.security.link import link_trust
 from qdt_env.spaces import (
     AGE_SCALE_STEPS,
-    CHANNEL_FEATURES,
     KEY_SCALE_BITS,
     LENGTH_SCALE_M,
     PASSAGE_FEATURES,
-    PATIENT_FEATURES,
     SELF_FEATURES,
-    SERVICE_FEATURES,
     TEAM_FEATURES,
-    TRAVEL_SCALE_S,
     WORK_SCALE_MIN,
 )
 from qdt_env.twin.trust import trust_score
 
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
-_PATIENT = len(PATIENT_FEATURES)
 _PASSAGE = len(PASSAGE_FEATURES)
 _TEAM = len(TEAM_FEATURES)
-_SERVICE = len(SERVICE_FEATURES)
 _SELF = len(SELF_FEATURES)
-_CHANNEL = len(CHANNEL_FEATURES)
-_MINUTES = 360  # last column of the outlook table
-
-
-@rule
-def outlook_at(outlook, rpm, minutes):
-    """Survival expected ``minutes`` after an RPM estimate, from the table at quarter points and whole minutes."""
-    i = int(min(max(rpm, _ZERO), np.float32(12.0)) * np.float32(4.0) + np.float32(0.5))
-    j = int(min(max(minutes, _ZERO), np.float32(_MINUTES)))
-    return outlook[i, j]
-
-
-@rule
-def squash(value, scale):
-    """value / (value + scale): 0 at 0, 1/2 at ``scale``, 1 at infinity."""
-    return value / (value + scale) if value < np.float32(1e9) else _ONE
 
 
 @phase
@@ -141,116 +121,6 @@ def see_passages(b, r, setup, state, row):
 
 
 @phase
-def see_patients(b, r, setup, state, row, mask):
-    """Block ``tasks`` and the mask of the patient actions."""
-    o = setup.layout[0].tasks
-    clock = state.clock[b]
-    robot = state.world.robots[b, r]
-    cfg = setup.physical[0]
-    dt_min = cfg.dt_s / np.float32(60.0)
-    left_min = np.float32(setup.game[0].horizon_steps - clock.step) * dt_min
-    tasks = setup.game[0].control == 0
-    share = _ONE / np.float32(max(setup.site.team.shape[0] - 1, 1))
-    for i in range(state.belief.patients.shape[2]):
-        k = o + i * _PATIENT
-        believed = state.belief.patients[b, r, i]
-        if believed.status == EMPTY or believed.status == HANDED_OVER:
-            for j in range(_PATIENT):
-                row[k + j] = _ZERO
-            continue
-        trapped = believed.status == TRAPPED
-        pace = cfg.pace_trapped if trapped else _ONE
-        waited_min = np.float32(clock.step - believed.rpm_step) * dt_min
-        away_s = np.float32(np.inf)
-        ahead_s = away_s
-        if believed.zone >= 0:
-            away_s = state.belief.travel_s[b, r, believed.zone]
-            ahead_s = away_s + state.belief.exit_s[b, r, believed.zone]
-        ahead_min = ahead_s / np.float32(60.0) + believed.work_min
-        row[k] = _ONE
-        row[k + 1] = believed.known
-        row[k + 2] = believed.rpm / np.float32(12.0)
-        row[k + 3] = outlook_at(setup.outlook, believed.rpm, waited_min * pace)
-        row[k + 4] = _ZERO
-        if ahead_min <= left_min:
-            row[k + 4] = outlook_at(setup.outlook, believed.rpm, (waited_min + ahead_min) * pace)
-        row[k + 5] = outlook_at(setup.outlook, believed.rpm, (waited_min + left_min) * pace)
-        row[k + 6] = squash(away_s, np.float32(TRAVEL_SCALE_S))
-        row[k + 7] = squash(ahead_min * np.float32(60.0), np.float32(TRAVEL_SCALE_S))
-        row[k + 8] = min(believed.work_min / np.float32(WORK_SCALE_MIN), _ONE)
-        row[k + 9] = _ZERO
-        row[k + 10] = believed.trust
-        row[k + 11] = squash(np.float32(clock.step - max(believed.step, 0)), np.float32(AGE_SCALE_STEPS))
-        if tasks:
-            reachable = away_s < np.float32(np.inf)
-            mask[1 + i] = 1 if patient_is_task(robot, i, believed, reachable) else 0
-    if tasks:
-        for j in range(setup.site.team.shape[0]):
-            claim = state.belief.team[b, r, j].task - 1
-            if j != r and 0 <= claim < state.belief.patients.shape[2]:
-                if state.belief.patients[b, r, claim].status != HANDED_OVER:
-                    row[o + claim * _PATIENT + 9] = min(row[o + claim * _PATIENT + 9] + share, _ONE)
-
-
-@rule
-def patient_is_task(robot, i, believed, reachable):
-    """Whether going to a patient can be useful, as far as the robot knows: by kind, load and the patient's status."""
-    if robot.patient >= 0:
-        return robot.patient == i
-    if not reachable or believed.status == CARRIED:
-        return False
-    if robot.kind == TRACKED:
-        return True
-    if robot.kind == LEGGED and robot.kits > 0 and believed.kitted == 0:
-        return True
-    return believed.known == 0
-
-
-@phase
-def see_services(b, r, setup, state, row, mask):
-    """Block ``services`` and, under task control, their mask."""
-    o = setup.layout[0].services
-    robot = state.world.robots[b, r]
-    mind = state.belief.minds[b, r]
-    inf = np.float32(np.inf)
-    free = robot.patient < 0
-    suite = setup.suites[state.clock[b].suite]
-    exit_s = state.belief.exit_s[b, r, robot.zone]
-    fetch_s = mind.near_depot_s if robot.kits == 0 else _ZERO
-    for service in range(6):
-        if service == 0:
-            possible, away_s = free and mind.near_unseen >= 0, mind.near_unseen_s
-        elif service == 1:
-            possible, away_s = free and robot.kind == LEGGED and fetch_s < inf, fetch_s
-            if possible:
-                possible = somebody_needs_kit(b, r, state)
-        elif service == 2:
-            possible, away_s = free and robot.kind == TRACKED and mind.near_blocked >= 0, mind.near_blocked_s
-        elif service == 3:
-            possible, away_s = free and exit_s < inf and robot.energy < np.float32(0.99), exit_s
-        elif service == 4:
-            wanted = state.channel.links[b, r].pool_bits < setup.channel[0].pool_capacity_bits
-            possible = free and suite.quantum_keys == 1 and mind.near_gateway >= 0 and wanted
-            away_s = mind.near_gateway_s
-        else:
-            possible, away_s = True, _ZERO
-        row[o + service * _SERVICE] = _ONE if possible else _ZERO
-        row[o + service * _SERVICE + 1] = squash(away_s, np.float32(TRAVEL_SCALE_S))
-        if setup.game[0].control == 0:
-            mask[mask.shape[0] - 6 + service] = 1 if possible else 0
-
-
-@rule
-def somebody_needs_kit(b, r, state):
-    """Whether any patient is believed in need of a kit and within reach."""
-    for i in range(state.belief.patients.shape[2]):
-        believed = state.belief.patients[b, r, i]
-        if needs_kit(believed) and state.belief.travel_s[b, r, believed.zone] < np.float32(np.inf):
-            return True
-    return False
-
-
-@phase
 def see_team(b, r, setup, state, row):
     """Block ``team``: the other robots as the last view shows them, by number."""
     o = setup.layout[0].team
@@ -289,9 +159,11 @@ def see_channel(b, r, setup, state, row):
     row[o + 7] = min(link.loss_rate, _ONE)
     age = np.float32(clock.step - state.belief.minds[b, r].view_step)
     row[o + 8] = squash(max(age, _ZERO), np.float32(AGE_SCALE_STEPS))
-    row[o + 9] = _ONE if state.channel.outcomes[b, DOWNLINK, r].verdict in (0, 2, 5) else _ZERO
+    row[o + 9] = _ONE if arrived(state.channel.outcomes[b, DOWNLINK, r]) else _ZERO
     row[o + 10] = link_trust(link, suite, setup.channel[0])
-    row[o + 11] = trust_score(known.positive, known.negative, np.float32(clock.step - known.evidence_step), setup.twin[0])
+    row[o + 11] = trust_score(
+        known.positive, known.negative, np.float32(clock.step - known.evidence_step), setup.twin[0]
+    )
 
 
 @phase
@@ -320,46 +192,3 @@ def inform(b, setup, state, out):
         row[14] = clock.step
         row[15] = clock.potential
         row[16] = score
-
-
-@phase
-def allow_moves(b, r, setup, state, mask):
-    """Mask of the low-level control: passages not believed blocked, verbs that fit what is seen here."""
-    robot = state.world.robots[b, r]
-    slots = setup.site.neighbours.shape[1]
-    if robot.passage >= 0:
-        mask[mask.shape[0] - 1] = 0  # within a passage the only way is on
-        return
-    blocked = False
-    for slot in range(slots):
-        e = setup.site.neighbour_passages[robot.zone, slot]
-        if e < 0 or setup.site.passages[e].kind == ELEVATOR:
-            continue
-        if state.belief.passages[b, r, e].condition == BLOCKED:
-            blocked = True
-        else:
-            mask[1 + slot] = 1
-    zone = setup.site.zones[robot.zone]
-    verb = 1 + slots
-    for i in range(state.belief.patients.shape[2]):
-        believed = state.belief.patients[b, r, i]
-        if believed.zone != robot.zone:
-            continue
-        if robot.kind == LEGGED and robot.kits > 0 and needs_kit(believed):
-            mask[verb] = 1
-        if robot.kind == TRACKED and robot.patient < 0:
-            if believed.status == TRAPPED:
-                mask[verb + 1] = 1
-            elif believed.status == FREE:
-                mask[verb + 2] = 1
-    if robot.patient >= 0 and zone.entrance == 1:
-        mask[verb + 3] = 1
-    if zone.depot == 1 and robot.kind == LEGGED and robot.kits < int(setup.physical[0].kit_capacity[robot.kind]):
-        mask[verb + 4] = 1
-    if blocked and robot.kind == TRACKED and robot.patient < 0:
-        mask[verb + 5] = 1
-    if zone.entrance == 1 and robot.energy < np.float32(0.99):
-        mask[verb + 6] = 1
-    if setup.suites[state.clock[b].suite].quantum_keys == 1 and state.belief.minds[b, r].near_gateway == robot.zone:
-        mask[verb + 7] = 1
-

@@ -3,10 +3,10 @@
 import numpy as np
 
 from qdt_env.compiled import phase
+from qdt_env.engine.downlink import take_view
 from qdt_env.engine.observe import inform, observe
 from qdt_env.engine.perceive import perceive
 from qdt_env.engine.reveal import reveal_truth
-from qdt_env.engine.transport import take_view
 from qdt_env.physical.patients import hurt_patients, project_start
 from qdt_env.physical.state import NO_EVENT
 from qdt_env.physical.structure import shake_main
@@ -111,7 +111,7 @@ def reset_beliefs(b, setup, state):
         mind.routed_to = -1
         mind.travelled_from = -1
         mind.view_step = 0
-        mind.taken_step = 0
+        mind.taken_step = -1
         mind.full_view = 1
         mind.map_dirty = 1
         mind.news = 1
@@ -124,6 +124,13 @@ def reset_beliefs(b, setup, state):
         for z in range(state.belief.zones.shape[2]):
             state.belief.zones[b, r, z].seen = 0
         take_view(
-            b, r, state.twin.patients[b], state.twin.passages[b], state.twin.zones[b], state.twin.robots[b], setup, state
+            b,
+            r,
+            state.twin.patients[b],
+            state.twin.passages[b],
+            state.twin.zones[b],
+            state.twin.robots[b],
+            setup,
+            state,
         )
         mind.full_view = 0

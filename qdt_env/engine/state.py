@@ -8,7 +8,16 @@ from qdt_env.hospital.routing import Hierarchy
 from qdt_env.physical.state import Site, World, empty_world
 from qdt_env.security.attacks import ATTACK, N_ATTACK_KINDS
 from qdt_env.security.link import LINK
-from qdt_env.twin.state import TWIN_PASSAGE, TWIN_PATIENT, TWIN_ROBOT, TWIN_ZONE, Reports, Twin, empty_reports, empty_twin
+from qdt_env.twin.state import (
+    TWIN_PASSAGE,
+    TWIN_PATIENT,
+    TWIN_ROBOT,
+    TWIN_ZONE,
+    Reports,
+    Twin,
+    empty_reports,
+    empty_twin,
+)
 
 UPLINK, DOWNLINK = 0, 1
 
@@ -37,7 +46,8 @@ CLOCK = np.dtype(
     align=True,
 )
 OUTCOME = np.dtype(
-    [("verdict", "i1"), ("content", "i1"), ("injected_rejected", "i1"), ("age_steps", "i2"), ("key_bits", "i4")], align=True
+    [("verdict", "i1"), ("content", "i1"), ("injected_rejected", "i1"), ("age_steps", "i2"), ("key_bits", "i4")],
+    align=True,
 )
 BELIEF_PATIENT = np.dtype(
     [
@@ -126,7 +136,7 @@ class Belief(NamedTuple):
     travel_s: np.ndarray  # (B, R, Z) float32 from the robot's zone
     exit_s: np.ndarray  # (B, R, Z) float32 to the nearest entrance
     to_target_s: np.ndarray  # (B, R, Z) float32 to the zone `routed_to`
-    crossing_s: np.ndarray  # (B, E) float32 scratch
+    crossing_s: np.ndarray  # (B, R, E) float32 to cross each passage by the believed map
 
 
 class History(NamedTuple):
@@ -144,7 +154,8 @@ class State(NamedTuple):
 
     clock: np.ndarray  # (B,) CLOCK
     world: World
-    reports: Reports  # (B, R+1): one per robot, and the sheet on which an attacker writes
+    reports: Reports  # (B, R) as sent
+    inbox: Reports  # (B, R) as they arrived at the twin
     twin: Twin
     channel: Channel
     belief: Belief
@@ -186,7 +197,8 @@ def empty_state(episodes: int, setup: Setup, patients: int, history: int) -> Sta
     return State(
         clock=np.zeros(episodes, CLOCK),
         world=empty_world(episodes, zones, passages, patients, robots),
-        reports=empty_reports(episodes, robots + 1, slots),
+        reports=empty_reports(episodes, robots, slots),
+        inbox=empty_reports(episodes, robots, slots),
         twin=empty_twin(episodes, zones, passages, patients, robots),
         channel=Channel(
             links=np.zeros((episodes, links), LINK),
@@ -204,7 +216,7 @@ def empty_state(episodes: int, setup: Setup, patients: int, history: int) -> Sta
             travel_s=np.zeros((episodes, robots, zones), np.float32),
             exit_s=np.zeros((episodes, robots, zones), np.float32),
             to_target_s=np.zeros((episodes, robots, zones), np.float32),
-            crossing_s=np.zeros((episodes, passages), np.float32),
+            crossing_s=np.zeros((episodes, robots, passages), np.float32),
         ),
         history=History(
             patients=np.zeros((episodes, history, patients), TWIN_PATIENT),

@@ -2,12 +2,14 @@
 
 from qdt_env.compiled import batch, phase
 from qdt_env.engine.control import close_orders, give_orders
+from qdt_env.engine.downlink import send_views
+from qdt_env.engine.links import advance_keys
 from qdt_env.engine.observe import inform, observe
 from qdt_env.engine.perceive import perceive
 from qdt_env.engine.reset import reset_one
 from qdt_env.engine.reveal import reveal_truth
 from qdt_env.engine.reward import score
-from qdt_env.engine.transport import advance_keys, send_reports, send_views
+from qdt_env.engine.uplink import send_reports
 from qdt_env.physical.patients import run_clocks
 from qdt_env.physical.robots import move_robots, work_robots
 from qdt_env.physical.smoke import spread_smoke
@@ -19,6 +21,7 @@ def step_one(b, actions, setup, state, out):
     """Advance episode ``b`` by one step; does nothing once it is over."""
     clock = state.clock[b]
     if clock.over == 1:
+        out.reward[b, :] = 0.0
         return
     cfg, site, world = setup.physical[0], setup.site, state.world
 

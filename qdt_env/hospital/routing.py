@@ -20,13 +20,15 @@ from qdt_env.hospital.graph import HospitalGraph
 class Hierarchy(NamedTuple):
     """The weight-independent part: Z zones, E passages, M arcs to later-eliminated zones, T triangles."""
 
-    order: np.ndarray  # (Z,) int32, zone eliminated k-th
-    rank: np.ndarray  # (Z,) int32, inverse of order
+    order: (
+        np.ndarray
+    )  # (Z,) uint32 (as all below but parent: no wrap-around test when used as an index), zone eliminated k-th
+    rank: np.ndarray  # (Z,), inverse of order
     parent: np.ndarray  # (Z,) int32, zone's lowest later neighbour, -1 at a root
-    first_arc: np.ndarray  # (Z+1,) int32, arcs of order[k] are first_arc[k] .. first_arc[k+1]-1
-    arc_zone: np.ndarray  # (M,) int32, the later-eliminated end of the arc
-    passage_arc: np.ndarray  # (E,) int32, the arc that a passage lies on
-    triangles: np.ndarray  # (T, 3) int32, arcs (a, b, c): c may be shortened to a + b; in elimination order
+    first_arc: np.ndarray  # (Z+1,), arcs of order[k] are first_arc[k] .. first_arc[k+1]-1
+    arc_zone: np.ndarray  # (M,), the later-eliminated end of the arc
+    passage_arc: np.ndarray  # (E,), the arc that a passage lies on
+    triangles: np.ndarray  # (T, 3), arcs (a, b, c): c may be shortened to a + b; in elimination order
 
 
 def build_hierarchy(graph: HospitalGraph) -> Hierarchy:
@@ -56,13 +58,13 @@ def build_hierarchy(graph: HospitalGraph) -> Hierarchy:
             parent[v] = min(later[v], key=lambda z: rank[z])
     passage_arc = [arcs[(a, b) if rank[a] < rank[b] else (b, a)] for a, b in graph.passage_zones.tolist()]
     return Hierarchy(
-        order=np.array(order, np.int32),
-        rank=rank,
+        order=np.array(order, np.uint32),
+        rank=rank.astype(np.uint32),
         parent=parent,
-        first_arc=np.array(first_arc, np.int32),
-        arc_zone=np.array(arc_zone, np.int32),
-        passage_arc=np.array(passage_arc, np.int32),
-        triangles=np.array(triangles, np.int32).reshape(-1, 3),
+        first_arc=np.array(first_arc, np.uint32),
+        arc_zone=np.array(arc_zone, np.uint32),
+        passage_arc=np.array(passage_arc, np.uint32),
+        triangles=np.array(triangles, np.uint32).reshape(-1, 3),
     )
 
 

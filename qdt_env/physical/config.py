@@ -36,7 +36,7 @@ class PhysicalConfig:
     aftershock_sigma: float = 0.6  # its log-normal spread (assumed)
     # medians of a zone already damaged times this, by state None..Collapse (assumed)
     weakened: tuple[float, ...] = (1.0, 1.0, 0.95, 0.85, 0.70, 0.70)
-    collapse_probability: float = 0.08  # of a Complete zone shaken beyond its Complete median again (Hazus S1L)
+    collapse_probability: float = 0.08  # of a zone shaken beyond its Complete median by an aftershock (Hazus S1L)
     # passages, by the worse of the two zones, None..Collapse (assumed)
     blocked_share: tuple[float, ...] = (0.0, 0.02, 0.05, 0.15, 0.35, 0.8)
     slow_share: tuple[float, ...] = (0.0, 0.05, 0.15, 0.35, 0.5, 0.2)
@@ -104,7 +104,19 @@ class PhysicalConfig:
             require(bool(np.all(np.isfinite(value))), field.name, value, "finite numbers")
             if field.name != "rj_a":
                 require(bool(np.all(np.asarray(value) >= 0)), field.name, value, "numbers >= 0")
-        for name in ("dt_s", "correlation_m", "area_per_person_m2", "sensor_period_s", "recharge_min", "rj_c_day"):
+        require(self.kit_min * 60.0 / self.dt_s <= 2000, "kit_min", self.kit_min, "at most 2000 steps")
+        for name in (
+            "dt_s",
+            "correlation_m",
+            "area_per_person_m2",
+            "sensor_period_s",
+            "recharge_min",
+            "rj_c_day",
+            "carry_speed_m_s",
+            "carry_stair_speed_m_s",
+            "slow_factor",
+            "clear_median_min",
+        ):
             require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
         for name, length in _LENGTHS.items():
             require(len(getattr(self, name)) == length, name, getattr(self, name), f"{length} numbers")

@@ -25,7 +25,7 @@ DETERIORATION = np.array(
         [5, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         [6, 4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0],
         [7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0, 0],
-        [8, 8, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0],
+        [8, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0],
         [9, 9, 8, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0],
         [10, 10, 9, 9, 8, 8, 7, 6, 6, 5, 5, 4, 4],
         [11, 11, 11, 10, 10, 9, 8, 8, 7, 7, 6, 6, 5],
@@ -189,6 +189,7 @@ def admit(b, cfg, world, p):
     p.kit_until = 0
     p.kitted = 0
     p.diggers = 0
+    p.changed = 0
     p.found_step = -1
     p.treated_step = -1
     p.handover_step = -1
@@ -215,17 +216,31 @@ def run_clocks(b, cfg, world, step, steps_left):
         p = world.patients[b, i]
         if p.status == EMPTY:
             break
-        trapped_none = p.trapped_none == 1
-        p.clock_none_min += dt_min * clock_rate(p.pace, trapped_none, world.zones[b, p.home].smoke, False, cfg)
-        end_none = clock_at_horizon(p.clock_none_min, p.pace, trapped_none, np.float32(0.0), left_min, cfg)
-        p.expected_none = survival(rpm_at(p.rpm0, end_none))
-        if p.status == HANDED_OVER:
-            continue
-        trapped = p.status == TRAPPED
-        kit = step < p.kit_until
-        p.clock_min += dt_min * clock_rate(p.pace, trapped, world.zones[b, p.zone].smoke, kit, cfg)
-        kit_left = np.float32(max(p.kit_until - step - 1, 0)) * dt_min
-        p.expected = survival(rpm_at(p.rpm0, clock_at_horizon(p.clock_min, p.pace, trapped, kit_left, left_min, cfg)))
+        smoke_home = world.zones[b, p.home].smoke
+        p.clock_none_min += dt_min * clock_rate(p.pace, p.trapped_none == 1, smoke_home, False, cfg)
+        smoke = np.float32(0.0)
+        if p.status != HANDED_OVER:
+            smoke = world.zones[b, p.zone].smoke
+            p.clock_min += dt_min * clock_rate(p.pace, p.status == TRAPPED, smoke, step < p.kit_until, cfg)
+        if p.changed == 1 or smoke > cfg.dense_smoke or smoke_home > cfg.dense_smoke:
+            p.changed = 0
+            project(p, step, left_min, dt_min, cfg)
+
+
+@rule
+def project(p, step, left_min, dt_min, cfg):
+    """Expected survival at the horizon, helped so far and never helped.
+
+    Outside dense smoke the clocks run as projected, so both stay what they are until somebody helps or a zone falls.
+    """
+    end_none = clock_at_horizon(p.clock_none_min, p.pace, p.trapped_none == 1, np.float32(0.0), left_min, cfg)
+    p.expected_none = survival(rpm_at(p.rpm0, end_none))
+    if p.status == HANDED_OVER:
+        return
+    kit_left_min = np.float32(max(p.kit_until - step - 1, 0)) * dt_min
+    p.expected = survival(
+        rpm_at(p.rpm0, clock_at_horizon(p.clock_min, p.pace, p.status == TRAPPED, kit_left_min, left_min, cfg))
+    )
 
 
 @phase
@@ -258,10 +273,12 @@ def trap_in_collapse(b, cfg, world, zone, seed, episode, step):
             break
         if p.home == zone:
             p.trapped_none = 1
+            p.changed = 1
         if p.zone == zone and p.status == FREE:
             work_draw, _, _, _ = draws.uniform4(seed, episode, step, draws.AFTERSHOCK, i, 2)
             work_z = draws.normal(seed, episode, step, draws.AFTERSHOCK, i, 3)
             p.status = TRAPPED
+            p.changed = 1
             p.work_min = cfg.work_min[int(work_draw * np.float32(3.0))] * math.exp(cfg.work_sigma * work_z)
 
 
@@ -269,6 +286,7 @@ def trap_in_collapse(b, cfg, world, zone, seed, episode, step):
 def free_patient(p, step, cfg):
     """Extrication done. Without fluids beforehand the crush syndrome costs clock time (assumed)."""
     p.status = FREE
+    p.changed = 1
     p.work_min = np.float32(0.0)
     if step >= p.kit_until:
         p.clock_min += cfg.crush_min

@@ -127,9 +127,9 @@ def arrive(b, world, robot):
 @rule
 def drain(robot, verb, active, cfg):
     """Battery use of one step: full in motion or work, ``idle_share`` of it standing still, none at the charger."""
-    if verb == RECHARGE and not active:
+    if verb == RECHARGE:
         return
-    share = np.float32(1.0) if active and verb != RECHARGE else cfg.idle_share
+    share = np.float32(1.0) if active else cfg.idle_share
     use = share * cfg.dt_s / np.float32(60.0) / cfg.endurance_min[robot.kind]
     use = min(use, robot.energy)
     robot.energy -= use
@@ -219,8 +219,11 @@ def assist(b, r, cfg, site, world, step):
     if order.verb == GIVE_KIT and robot.kits > 0 and p.status != CARRIED:
         robot.kits -= 1
         p.kitted = 1
+        p.changed = 1
         p.kit_until = step + int(np.ceil(cfg.kit_min * np.float32(60.0) / cfg.dt_s))
         done = True
+    elif order.verb == EXTRICATE and p.status == FREE and p.diggers > 0:
+        return True  # the other digger finished the work in this very step
     elif order.verb == EXTRICATE and p.status == TRAPPED and p.diggers < cfg.diggers:
         p.diggers += 1
         p.work_min -= cfg.dt_s / np.float32(60.0)

@@ -18,7 +18,8 @@ def spread_smoke(b, cfg, site, world):
             fires += 1
     if fires == 0:
         return
-    substeps = int(np.ceil(cfg.dt_s * cfg.smoke_open_per_s * site.neighbours.shape[1]))
+    fastest_per_s = max(cfg.smoke_open_per_s, cfg.smoke_door_per_s)
+    substeps = int(np.ceil(cfg.dt_s * fastest_per_s * site.neighbours.shape[1]))
     dt = cfg.dt_s / np.float32(max(substeps, 1))
     for _ in range(max(substeps, 1)):
         for e in range(site.passages.shape[0]):

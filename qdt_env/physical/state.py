@@ -93,6 +93,7 @@ PATIENT = np.dtype(
         ("status", "i1"),  # EMPTY..HANDED_OVER
         ("trapped_none", "i1"),  # 0/1: trapped had nobody helped
         ("kitted", "i1"),  # 0/1: got a kit
+        ("changed", "i1"),  # 0/1: something happened that the projections do not know yet
         ("diggers", "i1"),  # robots extricating in this step
     ],
     align=True,

@@ -11,6 +11,7 @@ import numpy as np
 from qdt_env import random as draws
 from qdt_env.compiled import phase, rule
 from qdt_env.physical.patients import trap_in_collapse
+from qdt_env.physical.robots import set_down
 from qdt_env.physical.state import BLOCKED, COLLAPSE, COMPLETE, EXTENSIVE, OPEN, SLOW
 
 
@@ -124,8 +125,8 @@ def settle_passage(b, cfg, site, world, e):
 def shake_again(b, cfg, site, world, seed, episode, step):
     """At most one aftershock per step, by the Reasenberg-Jones rate; returns 1 if there was one.
 
-    Zones already damaged are weaker. A Complete zone shaken beyond its Complete median again may collapse, which traps
-    the people inside and may destroy a robot.
+    Zones already damaged are weaker. A zone shaken beyond its Complete median may collapse, which traps the people
+    inside and may destroy a robot.
     """
     t_day = (cfg.start_min * np.float32(60.0) + step * cfg.dt_s) / np.float32(86400.0)
     rate = aftershock_rate_per_day(t_day, cfg.magnitude_gap, cfg.rj_a, cfg.rj_b, cfg.rj_p, cfg.rj_c_day)
@@ -133,7 +134,7 @@ def shake_again(b, cfg, site, world, seed, episode, step):
     if event >= 1.0 - math.exp(-rate * cfg.dt_s / 86400.0):
         return 0
     pga = cfg.aftershock_pga_g * math.exp(
-        cfg.aftershock_sigma * draws.normal(seed, episode, step, draws.AFTERSHOCK, 0, 1)
+        cfg.aftershock_sigma * draws.normal(seed, episode, step, draws.AFTERSHOCK, 0, 4)
     )
     for z in range(site.zones.shape[0]):
         zone = world.zones[b, z]
@@ -150,8 +151,8 @@ def shake_again(b, cfg, site, world, seed, episode, step):
             zone.damage = shaken
             settle_zone(b, cfg, world, z, seed, episode, step, draws.AFTERSHOCK)
         if shaken == COLLAPSE:
-            trap_in_collapse(b, cfg, world, z, seed, episode, step)
             bury_robots(b, cfg, world, z, seed, episode, step)
+            trap_in_collapse(b, cfg, world, z, seed, episode, step)
     for e in range(site.passages.shape[0]):
         settle_passage(b, cfg, site, world, e)
     return 1
@@ -165,3 +166,5 @@ def bury_robots(b, cfg, world, z, seed, episode, step):
         if robot.alive == 1 and robot.zone == z:
             if draws.uniform(seed, episode, step, draws.ROBOTS, r, 0) < cfg.lost_probability:
                 robot.alive = 0
+                if robot.patient >= 0:
+                    set_down(b, world, r)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from qdt_env.records import require
 
 
@@ -45,6 +47,7 @@ class TwinConfig:
         """
         for field in fields(self):
             value = getattr(self, field.name)
+            require(bool(np.all(np.isfinite(value))), field.name, value, "finite numbers")
             if isinstance(value, tuple):
                 require(len(value) == 3, field.name, value, "three numbers: damage, smoke, beds")
                 require(min(value) >= 0.0, field.name, value, "numbers >= 0")
@@ -54,4 +57,6 @@ class TwinConfig:
             require(0.0 < getattr(self, name) < 1.0, name, getattr(self, name), "a number in (0, 1)")
         for name in ("sensor_var", "robot_var", "prior_var"):
             require(min(getattr(self, name)) > 0.0, name, getattr(self, name), "numbers > 0")
+        for name in ("passage_var", "rpm_var", "passage_prior_var", "rpm_prior_var"):
+            require(getattr(self, name) > 0.0, name, getattr(self, name), "a number > 0")
         require(self.age_steps > 0, "age_steps", self.age_steps, "a number > 0")

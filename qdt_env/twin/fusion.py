@@ -1,8 +1,7 @@
 """Fusion: accepted reports into estimates, as scalar Kalman updates whose noise grows as trust falls.
 
 A reading of variance sigma^2 from a source of weight w (trust times link trust) enters with variance sigma^2 / w.
-For trust, a source is compared with the others only: each zone keeps its fixed sensor's estimate and the robots' apart,
-so that either can be left out. Works while more than half of the weight on a quantity is honest.
+Trust in the sources is judged beforehand, in ``judgement.py``.
 """
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from qdt_env.compiled import phase, rule
 from qdt_env.physical.patients import rpm_after
 from qdt_env.physical.state import BLOCKED, COLLAPSE, EMPTY, FREE, HANDED_OVER, OPEN, SLOW, TRAPPED
-from qdt_env.twin.trust import chi2_3_cdf, credit, fusion_weight, information, trust_score
+from qdt_env.twin.judgement import judge_sensor
+from qdt_env.twin.trust import fusion_weight, trust_score
 
 _PASSABLE = np.array([1.0, 0.4, 0.0], np.float32)  # by condition OPEN, SLOW, BLOCKED
 _BLOCKED_BELOW, _SLOW_BELOW = 0.2, 0.7  # half way between the conditions
@@ -74,24 +74,14 @@ def start_twin(b, cfg, site, world, twin):
         robot.trust = np.float32(0.5)
         robot.evidence_step = 0
         robot.step = 0
+        robot.reading_step = -1
+        robot.reading_zone = -1
         robot.task = 0
         robot.patient = -1
         robot.kits = 0
     twin.zones_changed[b] = 0
     twin.passages_changed[b] = 0
     twin.patients_changed[b] = 0
-
-
-@rule
-def surprise_of(z0, z1, z2, mean, var, reading_var):
-    """(F, iota) of a reading against the others' estimate; iota is the mean over the three parts."""
-    d = np.float32(0.0)
-    iota = np.float32(0.0)
-    for k in range(3):
-        z = z0 if k == 0 else (z1 if k == 1 else z2)
-        d += (z - mean[k]) * (z - mean[k]) / (reading_var[k] + var[k])
-        iota += np.float32(information(var[k], reading_var[k]))
-    return chi2_3_cdf(d), iota / np.float32(3.0)
 
 
 @rule
@@ -106,9 +96,7 @@ def update(mean, var, k, z, reading_var, weight):
 def take_sensor_reading(b, z, z0, z1, z2, link_trust, cfg, twin, step):
     """A fixed sensor's accepted reading of zone ``z``: evidence about it, then into its estimate."""
     zone = twin.zones[b, z]
-    if robot_is_peer(zone, -1, twin.robots[b], step, cfg):
-        surprise, iota = surprise_of(z0, z1, z2, zone.robot_mean, zone.robot_var, cfg.sensor_var)
-        credit(zone, surprise, iota, step, cfg)
+    judge_sensor(b, z, z0, z1, z2, cfg, twin, step)
     trust = trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg)
     weight = fusion_weight(trust, link_trust, cfg)
     if weight > np.float32(0.0):
@@ -119,71 +107,47 @@ def take_sensor_reading(b, z, z0, z1, z2, link_trust, cfg, twin, step):
         update(zone.sensor_mean, zone.sensor_var, 1, z1, cfg.sensor_var[1], weight)
         update(zone.sensor_mean, zone.sensor_var, 2, z2, cfg.sensor_var[2], weight)
         zone.sensor_step = step
-        fuse_zone(b, z, twin, step)
-
-
-@rule
-def sensor_is_peer(zone, step, cfg):
-    """Whether a zone's fixed sensor can judge a robot: recent, and trusted itself."""
-    if zone.sensor_step < 0 or step - zone.sensor_step > cfg.reading_age_steps:
-        return False
-    return trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg) >= cfg.least_trust
-
-
-@rule
-def robot_is_peer(zone, r, robots, step, cfg):
-    """Whether the last robot in a zone can judge another source (``r``, -1 the sensor): recent, other, trusted."""
-    if zone.robot_source < 0 or zone.robot_source == r or step - zone.robot_step > cfg.reading_age_steps:
-        return False
-    peer = robots[zone.robot_source]
-    return trust_score(peer.positive, peer.negative, step - peer.evidence_step, cfg) >= cfg.least_trust
+        fuse_zone(b, z, cfg, twin, step)
 
 
 @phase
-def take_robot_reading(b, r, z, reading, link_trust, cfg, twin, step):
-    """A robot's accepted reading of its zone: evidence about the robot, then into the robots' estimate.
+def take_robot_reading(b, r, z, reading, link_trust, cfg, twin, written, step):
+    """A robot's accepted reading of its zone, written at step ``written``, into the robots' estimate of the zone.
 
     Returns:
         the fusion weight S C of this report, 0 where the source is not trusted.
     """
     zone = twin.zones[b, z]
     source = twin.robots[b, r]
-    if sensor_is_peer(zone, step, cfg):
-        surprise, iota = surprise_of(
-            reading[0], reading[1], reading[2], zone.sensor_mean, zone.sensor_var, cfg.robot_var
-        )
-        credit(source, surprise, iota, step, cfg)
-    elif robot_is_peer(zone, r, twin.robots[b], step, cfg):
-        surprise, iota = surprise_of(reading[0], reading[1], reading[2], zone.robot_mean, zone.robot_var, cfg.robot_var)
-        credit(source, surprise, iota, step, cfg)
     source.trust = trust_score(source.positive, source.negative, step - source.evidence_step, cfg)
     weight = fusion_weight(source.trust, link_trust, cfg)
-    if weight > np.float32(0.0):
-        if zone.robot_source != r:  # a new observer starts from the prior, so that it can be left out again
+    if weight > np.float32(0.0) and written >= zone.robot_step:
+        if zone.robot_source != r:  # a new observer starts from the prior: the zone's estimate is always one robot's
             for k in range(3):
                 zone.robot_mean[k] = cfg.prior_mean[k]
                 zone.robot_var[k] = cfg.prior_var[k]
-        age = np.float32(step - max(zone.robot_step, 0))
+        age = np.float32(written - max(zone.robot_step, 0))
         for k in range(3):
             zone.robot_var[k] += age * cfg.drift_var[k]
             update(zone.robot_mean, zone.robot_var, k, reading[k], cfg.robot_var[k], weight)
         zone.robot_source = r
-        zone.robot_step = step
+        zone.robot_step = written
         if zone.seen == 0:
             zone.seen = 1
             zone.changed = step
             twin.zones_changed[b] = step
-        fuse_zone(b, z, twin, step)
+        fuse_zone(b, z, cfg, twin, step)
     return weight
 
 
 @phase
-def fuse_zone(b, z, twin, step):
-    """Both estimates by their precision; a view changes only when what it shows does (whole states, 5 % of smoke)."""
+def fuse_zone(b, z, cfg, twin, step):
+    """Both estimates by their precision today; a view changes only when what it shows does (states, 5 % of smoke)."""
     zone = twin.zones[b, z]
     for k in range(3):
-        total = np.float32(1.0) / zone.sensor_var[k] + np.float32(1.0) / zone.robot_var[k]
-        zone.mean[k] = (zone.sensor_mean[k] / zone.sensor_var[k] + zone.robot_mean[k] / zone.robot_var[k]) / total
+        sensor = np.float32(1.0) / (zone.sensor_var[k] + np.float32(step - max(zone.sensor_step, 0)) * cfg.drift_var[k])
+        robot = np.float32(1.0) / (zone.robot_var[k] + np.float32(step - max(zone.robot_step, 0)) * cfg.drift_var[k])
+        zone.mean[k] = (zone.sensor_mean[k] * sensor + zone.robot_mean[k] * robot) / (sensor + robot)
     damage = int(min(max(zone.mean[0], np.float32(0.0)), np.float32(COLLAPSE)) + np.float32(0.5))
     smoke = 5 * int(min(max(zone.mean[1], np.float32(0.0)), np.float32(1.0)) * np.float32(20.0) + np.float32(0.5))
     if damage != zone.damage or smoke != zone.smoke:
@@ -194,14 +158,16 @@ def fuse_zone(b, z, twin, step):
 
 
 @phase
-def take_passage(b, e, r, condition, weight, cfg, twin, step):
-    """A robot's reading of a passage of its zone."""
+def take_passage(b, e, r, condition, weight, cfg, twin, written, step):
+    """A robot's reading of a passage of its zone, unless there is a younger one."""
     passage = twin.passages[b, e]
-    passage.var += cfg.passage_drift_var * np.float32(step - max(passage.step, 0))
+    if written < passage.step:
+        return
+    passage.var += cfg.passage_drift_var * np.float32(written - max(passage.step, 0))
     gain = kalman_gain(passage.var, cfg.passage_var / weight)
     passage.passable += gain * (_PASSABLE[condition] - passage.passable)
     passage.var *= np.float32(1.0) - gain
-    passage.step = step
+    passage.step = written
     passage.source = r
     believed = OPEN
     if passage.passable < np.float32(_BLOCKED_BELOW):
@@ -215,10 +181,10 @@ def take_passage(b, e, r, condition, weight, cfg, twin, step):
 
 
 @phase
-def take_sighting(b, r, z, sighting, weight, cfg, twin, step, dt_min):
-    """A robot's news of one patient: there (how, with what work left) or not where expected."""
+def take_sighting(b, r, z, sighting, weight, cfg, twin, written, step, dt_min):
+    """A robot's news of one patient, unless there is younger: there (how, with what work left) or not where expected."""
     patient = twin.patients[b, sighting.patient]
-    if patient.status == EMPTY or patient.status == HANDED_OVER:
+    if patient.status == EMPTY or patient.status == HANDED_OVER or written < patient.step:
         return
     trust = twin.robots[b, r].trust
     if sighting.status == EMPTY:
@@ -226,22 +192,22 @@ def take_sighting(b, r, z, sighting, weight, cfg, twin, step, dt_min):
             return
         patient.zone = -1
     else:
-        again = patient.source == r and step - patient.rpm_step < cfg.triage_period_steps
+        again = patient.source == r and written - patient.rpm_step < cfg.triage_period_steps
         if not again or patient.known == 0:
-            elapsed = np.float32(step - patient.rpm_step)
+            elapsed = np.float32(written - patient.rpm_step)
             predicted = rpm_after(patient.rpm, elapsed * dt_min)
             spread = patient.var + elapsed * cfg.rpm_drift_var
             gain = kalman_gain(spread, cfg.rpm_var / weight)
             patient.rpm = predicted + gain * (sighting.rpm - predicted)
             patient.var = max(spread * (np.float32(1.0) - gain), cfg.rpm_least_var)
-            patient.rpm_step = step
+            patient.rpm_step = written
         elif (
             patient.zone == z
             and patient.status == sighting.status
             and patient.kitted == sighting.kitted
             and abs(patient.work_min - sighting.work_min) < np.float32(1.0)
         ):
-            patient.step = step  # nothing new: the view keeps its content, only the news is younger
+            patient.step = written  # nothing new: the view keeps its content, only the news is younger
             return
         patient.zone = z
         patient.status = sighting.status
@@ -250,6 +216,6 @@ def take_sighting(b, r, z, sighting, weight, cfg, twin, step, dt_min):
         patient.known = 1
     patient.trust = trust
     patient.source = r
-    patient.step = step
+    patient.step = written
     patient.changed = step
     twin.patients_changed[b] = step

@@ -11,8 +11,8 @@ from qdt_env.hospital.graph import HospitalGraph
 from qdt_env.hospital.routing import Hierarchy, customise, travel_times, travel_times_to_any
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.robots import crossing_time_s
-from qdt_env.records import as_record
 from qdt_env.physical.state import DAMAGE_STATES, PASSAGE_CONDITIONS, PATIENT_STATUS, ROBOT_KINDS
+from qdt_env.records import as_record
 
 Array = np.ndarray[Any, Any]
 

@@ -54,12 +54,15 @@ TWIN_PATIENT = np.dtype(
 )
 TWIN_ROBOT = np.dtype(
     [
+        ("reading", "f4", (3,)),  # last accepted reading: damage, smoke, beds
         ("energy", "f4"),
         ("positive", "f4"),  # trust evidence for this source
         ("negative", "f4"),
         ("trust", "f4"),  # S [0..1]
         ("evidence_step", "i2"),
-        ("step", "i2"),  # last accepted report
+        ("step", "i2"),  # when the last accepted report was written
+        ("reading_step", "i2"),  # when the last accepted reading was written, -1 none
+        ("reading_zone", "i2"),  # of which zone it is
         ("zone", "i2"),
         ("task", "i2"),  # action being carried out
         ("patient", "i2"),  # carried, -1 none
@@ -71,6 +74,7 @@ REPORT = np.dtype(
     [
         ("reading", "f4", (3,)),  # damage, smoke, beds of its zone
         ("energy", "f4"),
+        ("written", "i2"),  # step at which it claims to be written
         ("zone", "i2"),
         ("task", "i2"),
         ("patient", "i2"),

@@ -1,7 +1,7 @@
 """Philox 4x32-10 against the published Random123 vectors, and against NumPy through a reference of any word width.
 
-The reference is Philox 4xW as written in Salmon et al. 2011, with the word width as an argument. At 64 bits it must give
-NumPy's Philox; at 32 bits it must give ours: so ours is the published generator and not only right on three vectors.
+The reference is Philox 4xW as written in Salmon et al. 2011, with the word width as an argument. At 64 bits it must
+give NumPy's Philox; at 32 bits it must give ours: ours is the published generator, and not only on three vectors.
 """
 
 import numpy as np

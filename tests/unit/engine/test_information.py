@@ -1,4 +1,4 @@
-"""What robots and twin know: only what was seen or delivered, all of what was delivered, and nothing forged under keys."""
+"""What robots and twin know: what was seen or delivered and no more, all of it, and nothing forged under keys."""
 
 from dataclasses import replace
 from typing import Any
@@ -317,7 +317,7 @@ def test_a_forged_view_does_not_outlive_the_next_genuine_one_as_own_experience(w
 
 
 def trusted_sources(episodes: Episodes, liar: int, onset: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Everybody waits for 120 steps, source ``liar`` lies from step ``onset`` on: (robots, sensors) trusted at the end.
+    """Everybody waits for 120 steps, robot ``liar`` lies from step ``onset`` on: (robots, sensors) trusted at the end.
 
     Robots by S >= 1/2; sensors, whose score is not kept, by evidence for them being no less than against.
     """
@@ -344,14 +344,6 @@ def test_a_robot_that_begins_to_lie_is_found_out(calm: tuple[Episodes, np.ndarra
     robots, sensors = trusted_sources(episodes, liar=0, onset=30)
     assert (~robots[:, 0]).mean() >= 0.9
     assert robots[:, 1:].mean() >= 0.9 and sensors[:, rooms].mean() >= 0.9
-
-
-def test_a_lying_sensor_is_found_out(calm: tuple[Episodes, np.ndarray[Any, Any]]) -> None:
-    episodes, rooms = calm
-    episodes.state.world.robots["zone"][:] = rooms
-    robots, sensors = trusted_sources(episodes, liar=3 + int(rooms[0]), onset=0)
-    assert (~sensors[:, rooms[0]]).mean() >= 0.9
-    assert robots.mean() >= 0.9 and sensors[:, rooms[1:]].mean() >= 0.9
 
 
 @pytest.mark.parametrize("liar", [0, 1, 2])

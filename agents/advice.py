@@ -1,0 +1,282 @@
+"""Advice: what a planner tells the robots, when it is asked, and what asking costs.
+
+The advisor sits beside the twin. It plans from a read-only snapshot, so it knows what the twin knows: a robot whose
+report did not arrive is not known to be free and gets no advice.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agents.planning import NO_TASK, Budget, Plan, Planner, PlanningError, Problem, triage_assignment
+from qdt_env.physical.state import TRACKED
+from qdt_env.spaces import CONTINUE, ActionCodec
+from qdt_env.twin.snapshot import TwinSnapshot
+
+NO_ADVICE = -1
+_STREAM = 0xAD  # keeps the planners' draws apart from those of other users of the seed
+_MINUTES_PER_HOUR = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Advice:
+    """What the robots are told at one step.
+
+    Attributes:
+        patient: (R,) int32 patient slot to go to, -1 no advice.
+        action: (R,) int32 action number that does so under task control; -1 no advice, or move control.
+        age_steps: (R,) int32 steps since the snapshot that it was computed from, >= 0; 0 without advice.
+        value: (R,) float32 expected survivors gained per hour of the robot's time, as the planner claims, >= 0.
+    """
+
+    patient: np.ndarray
+    action: np.ndarray
+    age_steps: np.ndarray
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """One plan, for the log.
+
+    Attributes:
+        step: of the snapshot.
+        robots, options: groups that had a choice, and options per group.
+        cost: of the plan, in survivors per minute, negated.
+        coupling: coupling strength of the problem.
+        evaluations, shots, wall_s, modelled_latency_s, note: as in :class:`agents.planning.Plan`.
+    """
+
+    step: int
+    robots: int
+    options: int
+    cost: float
+    coupling: float
+    evaluations: int
+    shots: int
+    wall_s: float
+    modelled_latency_s: float
+    note: str
+
+
+@dataclass
+class Spent:
+    """What an advisor has spent; the sums are over ``records``.
+
+    Attributes:
+        records: one :class:`PlanRecord` per plan, in order.
+        extraction_s: wall time for snapshots and problems, which every planner pays [s].
+    """
+
+    records: list[PlanRecord] = field(default_factory=list)
+    extraction_s: float = 0.0
+
+    @property
+    def plans(self) -> int:
+        """Number of plans."""
+        return len(self.records)
+
+    def total(self, name: str) -> float:
+        """Sum of a numeric field of the records, such as "shots" or "wall_s"."""
+        return float(sum(getattr(record, name) for record in self.records))
+
+    def to_dict(self) -> dict[str, float]:
+        """The sums as plain numbers."""
+        sums = {name: self.total(name) for name in ("evaluations", "shots", "wall_s", "modelled_latency_s")}
+        return {"plans": self.plans, **sums, "extraction_s": self.extraction_s}
+
+
+class Advisor:
+    """Plans for one episode, at a cadence and when a robot asks.
+
+    A plan is made when a robot asks that did not ask the step before, or when some robot asks and ``every_steps`` have
+    passed. What it advises becomes visible ``delay_steps`` later, with the age that it then has. Robots at work on a
+    patient keep that patient; the plan counts with them.
+
+    Attributes:
+        planner: what solves the problems.
+        codec: action numbers.
+        every_steps, delay_steps, max_options, minimum_trust, budget: see the arguments.
+        spent: what was spent since the advisor was made (a new episode does not clear it).
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        codec: ActionCodec,
+        *,
+        every_steps: int = 6,
+        delay_steps: int = 0,
+        reassign: bool = True,
+        max_options: int = 6,
+        minimum_trust: float = 0.0,
+        budget: Budget | None = None,
+    ) -> None:
+        """An advisor for missions of one kind; call :meth:`reset` before each.
+
+        Args:
+            planner: any of ``agents.planning``.
+            codec: of the environment.
+            every_steps: least steps between two plans for robots that go on asking, >= 1.
+            delay_steps: steps until a plan becomes visible, >= 0.
+            reassign: offer other patients also to robots on their way to one or digging; else they keep theirs.
+            max_options: patients offered to the planner at most, >= 1.
+            minimum_trust: patients trusted less are not offered, [0, 1].
+            budget: what one plan may spend.
+
+        Raises:
+            PlanningError: a setting out of range.
+        """
+        for name, value, least in (
+            ("every_steps", every_steps, 1),
+            ("delay_steps", delay_steps, 0),
+            ("max_options", max_options, 1),
+        ):
+            if value < least:
+                raise PlanningError(f"advisor {name}: must be >= {least}, got {value}")
+        if not 0.0 <= minimum_trust <= 1.0:
+            raise PlanningError(f"advisor minimum_trust: must be in [0, 1], got {minimum_trust}")
+        self.planner, self.codec = planner, codec
+        self.every_steps, self.delay_steps = every_steps, delay_steps
+        self.reassign = reassign
+        self.max_options, self.minimum_trust = max_options, minimum_trust
+        self.budget = budget or Budget()
+        self.spent = Spent()
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """Forget the mission; the planner's randomness starts anew from ``seed``."""
+        self._rng = np.random.default_rng([seed, _STREAM])
+        self._step = 0
+        self._planned_step = -self.every_steps
+        self._asked = np.zeros(0, bool)
+        self._pending: list[tuple[int, int, np.ndarray, np.ndarray]] = []
+        self._made_step = 0
+        self._patient = np.zeros(0, np.int32)
+        self._value = np.zeros(0, np.float32)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a plan is under way."""
+        return bool(self._pending)
+
+    def consult(self, asking: np.ndarray, snapshot: Callable[[], TwinSnapshot]) -> Advice:
+        """Advice at this step; to be called once per step.
+
+        Args:
+            asking: (R,) bool, robots that are free and have nothing to follow.
+            snapshot: gives the twin's picture; called only when a plan is made.
+
+        Returns:
+            The advice visible now.
+        """
+        if not self._patient.size:
+            self._forget(asking.size)
+        newly = bool((asking & ~self._asked).any())
+        due = self._step - self._planned_step >= self.every_steps
+        if newly or (due and (self.reassign or asking.any())):
+            self._plan(snapshot)
+        self._asked = asking.copy()
+        while self._pending and self._pending[0][0] <= self._step:
+            _, self._made_step, self._patient, self._value = self._pending.pop(0)
+        given = self._patient != NO_ADVICE
+        advice = Advice(
+            patient=self._patient.copy(),
+            action=self._actions(),
+            age_steps=np.where(given, self._step - self._made_step, 0).astype(np.int32),
+            value=self._value.copy(),
+        )
+        self._step += 1
+        return advice
+
+    def drop(self, robot: int) -> None:
+        """Take back what a robot was advised: it has been followed or has become impossible."""
+        self._patient[robot] = NO_ADVICE
+        self._value[robot] = 0.0
+
+    def _forget(self, robots: int) -> None:
+        self._patient = np.full(robots, NO_ADVICE, np.int32)
+        self._value = np.zeros(robots, np.float32)
+        self._asked = np.zeros(robots, bool)
+
+    def _actions(self) -> np.ndarray:
+        if self.codec.control != "task":
+            return np.full(self._patient.size, NO_ADVICE, np.int32)
+        first = self.codec.patient(0)
+        return np.where(self._patient == NO_ADVICE, NO_ADVICE, first + self._patient).astype(np.int32)
+
+    def _plan(self, snapshot: Callable[[], TwinSnapshot]) -> None:
+        started_s = time.perf_counter()
+        picture = snapshot()
+        self._planned_step = self._step
+        free, at_work = self._crew(picture)
+        if not free:
+            return
+        problem = triage_assignment(
+            picture,
+            robots=free,
+            at_work=at_work,
+            unseen=True,
+            max_options=self.max_options,
+            minimum_trust=self.minimum_trust,
+            config=picture.physical,
+        )
+        self.spent.extraction_s += time.perf_counter() - started_s
+        if problem.options == 1:
+            return  # nobody to go to
+        plan = self.planner.plan(problem, self.budget, self._rng)
+        self._log(picture.step, len(free), problem, plan)
+        patient, value = read_plan(problem, plan, picture.robot_kind.size)
+        patient[list(at_work)] = NO_ADVICE
+        self._pending.append((self._step + self.delay_steps, self._step, patient, value))
+
+    def _crew(self, picture: TwinSnapshot) -> tuple[list[int], dict[int, int]]:
+        """Robots believed free, and those believed at work with their patients."""
+        fit = picture.robot_alive & (picture.robot_kind == TRACKED) & (picture.robot_patient < 0)
+        free, at_work = [], {}
+        for robot in np.flatnonzero(fit).tolist():
+            task = int(picture.robot_task[robot])
+            if self.codec.control != "task" or task == CONTINUE:
+                free.append(robot)
+            elif task < self.codec.first_service and self.reassign:
+                free.append(robot)
+            elif task < self.codec.first_service:
+                at_work[robot] = task - self.codec.patient(0)
+            elif self.reassign and self.codec.names[task] in ("scout", "clear", "wait"):
+                free.append(robot)
+        return free, at_work
+
+    def _log(self, step: int, robots: int, problem: Problem, plan: Plan) -> None:
+        record = PlanRecord(
+            step=step,
+            robots=robots,
+            options=problem.options,
+            cost=plan.value,
+            coupling=problem.coupling_strength,
+            evaluations=plan.evaluations,
+            shots=plan.shots,
+            wall_s=plan.wall_s,
+            modelled_latency_s=plan.modelled_latency_s,
+            note=plan.note,
+        )
+        self.spent.records.append(record)
+
+
+def read_plan(problem: Problem, plan: Plan, robots: int) -> tuple[np.ndarray, np.ndarray]:
+    """Patients (R,) int32 and claimed values (R,) float32 [survivors per hour] of a plan.
+
+    A group's value is its own linear gain and, shared equally with the other robot, that of its couplings.
+    """
+    patient = np.full(robots, NO_ADVICE, np.int32)
+    value = np.zeros(robots, np.float32)
+    for g, robot in enumerate(problem.group_ids.tolist()):
+        t = int(plan.choice[g])
+        slot = int(problem.option_ids[t])
+        if slot == NO_TASK:
+            continue
+        others = problem.pairwise[g, t, np.arange(problem.groups), plan.choice].sum()
+        patient[robot] = slot
+        value[robot] = max(0.0, -(problem.linear[g, t] + 0.5 * others)) * _MINUTES_PER_HOUR
+    return patient, value

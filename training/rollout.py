@@ -1,0 +1,159 @@
+"""Missions by policy and advisor: all seeds as rows of one batch, metrics per seed out.
+
+A result depends on the seed alone, not on how many others run beside it: the engine's rows do not know each other,
+every row has its own advisor, and policies that draw random numbers are asked row by row, each with its own stream.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from agents.advice import Advisor, Spent
+from agents.advisor import AdvisorPolicy
+from agents.heuristics import make_policy
+from agents.planning import make_planner, planner_names
+from agents.policy import Policy
+from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.records import require
+from qdt_env.scenario import ScenarioConfig
+
+NO_ADVISOR = "none"
+_POLICY_STREAM = 0x90  # keeps a policy's draws apart from the planners'
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Missions:
+    """N missions, one per seed.
+
+    Attributes:
+        policy, advisor: who played.
+        game: suite, threats and control.
+        seeds: (N,) uint64.
+        metrics: (N,) float64 by name, see ``qdt_env.engine.metrics``.
+        spent: the advisors' budget over all missions, None without advisor.
+        wall_s: wall time of the missions [s], planning included, reset and compilation not.
+        episodes: the final state, row i for seed i.
+    """
+
+    policy: str
+    advisor: str
+    game: GameConfig
+    seeds: np.ndarray
+    metrics: dict[str, np.ndarray]
+    spent: Spent | None
+    wall_s: float
+    episodes: Episodes
+
+    def total(self, metric: str) -> float:
+        """Sum of a metric over the missions."""
+        return float(self.metrics[metric].sum())
+
+    def mean(self, metric: str) -> float:
+        """Mean of a metric over the missions."""
+        return float(self.metrics[metric].mean())
+
+
+def advisor_names() -> tuple[str, ...]:
+    """Names that :func:`run_missions` takes for the advisor."""
+    return (NO_ADVISOR, *planner_names())
+
+
+def run_missions(
+    scenario: ScenarioConfig,
+    game: GameConfig,
+    policy: str,
+    advisor: str = NO_ADVISOR,
+    seeds: Iterable[int] = range(10),
+    *,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Missions:
+    """Play one mission per seed to its end.
+
+    Args:
+        scenario: what is played.
+        game: how; a policy named "perfect-..." turns perfect information on.
+        policy: one of ``agents.heuristics.POLICY_NAMES``.
+        advisor: one of :func:`advisor_names`; robots with advice follow it, the others the policy.
+        seeds: one per mission, each 0 .. 2^64-1.
+        progress: called after every step with the number of steps done.
+        **settings: of the advisor, such as ``every_steps``; see :class:`agents.advice.Advisor`.
+
+    Raises:
+        ValueError: unknown names or no seeds; PlanningError (a ValueError) where a planner cannot be made.
+    """
+    require(advisor in advisor_names(), "advisor", advisor, f"one of {', '.join(advisor_names())}")
+    require(not (policy == "wait" and advisor != NO_ADVISOR), "advisor", advisor, "'none' with policy 'wait'")
+    numbers = np.array(list(seeds), np.uint64)
+    require(numbers.size > 0, "seeds", numbers.size, "1 or more")
+    if policy.startswith("perfect-"):
+        game = replace(game, perfect_information=True)
+    episodes = Episodes(scenario, game, episodes=numbers.size)
+    player: Policy = make_policy(policy, episodes.layout, episodes.codec)
+    spent = None
+    if advisor != NO_ADVISOR:
+        advisors = _advisors(advisor, episodes, numbers, settings)
+        player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
+    wall_s = play(episodes, player, numbers, progress)
+    if advisor != NO_ADVISOR:
+        spent = _sum([one.spent for one in advisors])
+    rows = [episodes.metrics(row) for row in range(episodes.n)]
+    metrics = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return Missions(policy, advisor, game, numbers, metrics, spent, wall_s, episodes)
+
+
+def play(episodes: Episodes, policy: Policy, seeds: np.ndarray, progress: Progress | None = None) -> float:
+    """Reset every row of ``episodes`` to its seed and let ``policy`` play to the end; returns the wall time [s]."""
+    rng = RowStreams([np.random.default_rng([int(seed), _POLICY_STREAM]) for seed in seeds])
+    episodes.reset(np.arange(episodes.n), seeds, np.zeros(episodes.n, np.int64))
+    started_s = time.perf_counter()
+    step = 0
+    while not (episodes.state.clock["over"] == 1).all():
+        episodes.step(policy.act(episodes.out.observation, episodes.out.mask, rng))
+        step += 1
+        if progress is not None:
+            progress(step)
+    return time.perf_counter() - started_s
+
+
+class RowStreams(np.random.Generator):
+    """A generator whose ``random`` draws the i-th row of an array from the i-th stream, so that rows do not interact.
+
+    Only ``random`` does so; it is what policies draw from.
+    """
+
+    def __init__(self, streams: list[np.random.Generator]) -> None:
+        """One generator per row."""
+        super().__init__(streams[0].bit_generator)
+        self._streams = streams
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Uniform numbers (B, ...) in [0, 1), row by row.
+
+        Raises:
+            ValueError: the first extent of ``size`` is not the number of rows.
+        """
+        if not isinstance(size, tuple) or size[:1] != (len(self._streams),):
+            raise ValueError(f"size={size!r} is not allowed: ({len(self._streams)}, ...), one row per stream")
+        return np.stack([stream.random(size[1:], dtype) for stream in self._streams])
+
+
+def _advisors(name: str, episodes: Episodes, seeds: np.ndarray, settings: dict[str, Any]) -> list[Advisor]:
+    """One advisor per row; they share the planner, which keeps nothing between plans but compiled circuits."""
+    planner = make_planner(name)
+    advisors = []
+    for seed in seeds:
+        advisors.append(Advisor(planner, episodes.codec, **settings))
+        advisors[-1].reset(int(seed))
+    return advisors
+
+
+def _sum(parts: list[Spent]) -> Spent:
+    """The budgets of several advisors as one."""
+    records = [record for part in parts for record in part.records]
+    return Spent(records, sum(part.extraction_s for part in parts))
