@@ -109,7 +109,6 @@ class Advisor:
         *,
         every_steps: int = 6,
         delay_steps: int = 0,
-        reassign: bool = True,
         max_options: int = 6,
         minimum_trust: float = 0.0,
         budget: Budget | None = None,
@@ -121,7 +120,6 @@ class Advisor:
             codec: of the environment.
             every_steps: least steps between two plans for robots that go on asking, >= 1.
             delay_steps: steps until a plan becomes visible, >= 0.
-            reassign: offer other patients also to robots on their way to one or digging; else they keep theirs.
             max_options: patients offered to the planner at most, >= 1.
             minimum_trust: patients trusted less are not offered, [0, 1].
             budget: what one plan may spend.
@@ -140,15 +138,14 @@ class Advisor:
             raise PlanningError(f"advisor minimum_trust: must be in [0, 1], got {minimum_trust}")
         self.planner, self.codec = planner, codec
         self.every_steps, self.delay_steps = every_steps, delay_steps
-        self.reassign = reassign
         self.max_options, self.minimum_trust = max_options, minimum_trust
         self.budget = budget or Budget()
         self.spent = Spent()
         self.reset(0)
 
-    def reset(self, seed: int) -> None:
-        """Forget the mission; the planner's randomness starts anew from ``seed``."""
-        self._rng = np.random.default_rng([seed, _STREAM])
+    def reset(self, seed: int, episode: int = 0) -> None:
+        """Forget the mission; the planner's randomness starts anew from seed and episode."""
+        self._rng = np.random.default_rng([seed, episode, _STREAM])
         self._step = 0
         self._planned_step = -self.every_steps
         self._asked = np.zeros(0, bool)
@@ -175,8 +172,7 @@ class Advisor:
         if not self._patient.size:
             self._forget(asking.size)
         newly = bool((asking & ~self._asked).any())
-        due = self._step - self._planned_step >= self.every_steps
-        if newly or (due and (self.reassign or asking.any())):
+        if newly or (asking.any() and self._step - self._planned_step >= self.every_steps):
             self._plan(snapshot)
         self._asked = asking.copy()
         while self._pending and self._pending[0][0] <= self._step:
@@ -240,12 +236,8 @@ class Advisor:
             task = int(picture.robot_task[robot])
             if self.codec.control != "task" or task == CONTINUE:
                 free.append(robot)
-            elif task < self.codec.first_service and self.reassign:
-                free.append(robot)
             elif task < self.codec.first_service:
                 at_work[robot] = task - self.codec.patient(0)
-            elif self.reassign and self.codec.names[task] in ("scout", "clear", "wait"):
-                free.append(robot)
         return free, at_work
 
     def _log(self, step: int, robots: int, problem: Problem, plan: Plan) -> None:

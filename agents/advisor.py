@@ -1,16 +1,39 @@
-"""Following advice: a policy that does what the advisor says, and a wrapper that shows the advice to learners."""
+"""Following advice: a policy that does what the advisor says, and a wrapper that shows the advice to learners.
+
+Advice travels with the view: a robot whose view did not arrive at a step hears nothing new at that step. The words of
+the advice are not attacked beside the view's own fate (a forged view is counted as heard), and their few bytes are not
+charged to the key budget.
+"""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
+from pettingzoo.utils.wrappers import BaseParallelWrapper
 
 from agents.advice import NO_ADVICE, Advice, Advisor, PlanRecord, Spent
+from agents.planning import Planner, make_planner
 from agents.policy import Policy
-from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
+from qdt_env.records import require
+from qdt_env.spaces import AGE_SCALE_STEPS, CONTINUE, PATIENT_FEATURES, ActionCodec, Block, ObservationLayout
 from qdt_env.twin.snapshot import TwinSnapshot
 
-__all__ = ["NO_ADVICE", "Advice", "Advisor", "AdvisorPolicy", "PlanRecord", "Spent", "robots_asking"]
+__all__ = [
+    "ADVICE_FEATURES",
+    "NO_ADVICE",
+    "Advice",
+    "Advisor",
+    "AdvisorPolicy",
+    "AdvisorWrapper",
+    "PlanRecord",
+    "Spent",
+    "robots_asking",
+]
+
+# The advice block: whether there is some, the slot, the slot's own features, age, claimed survivors per hour up to 1.
+ADVICE_FEATURES = ("given", "slot", *(f"patient_{name}" for name in PATIENT_FEATURES), "age", "value")
 
 
 def robots_asking(layout: ObservationLayout, observation: np.ndarray) -> np.ndarray:
@@ -25,17 +48,22 @@ def robots_asking(layout: ObservationLayout, observation: np.ndarray) -> np.ndar
     """
 
     def own(name: str) -> np.ndarray:
-        return layout.feature(observation, "self", name)[..., 0] > 0.5
+        return np.asarray(layout.feature(observation, "self", name)[..., 0] > 0.5)
 
     return own("tracked") & ~own("busy") & ~own("carrying")
+
+
+def robots_hearing(layout: ObservationLayout, observation: np.ndarray) -> np.ndarray:
+    """Which robots received their view, (..., R) bool, of observations (..., R, F)."""
+    return np.asarray(layout.feature(observation, "channel", "last_delivered")[..., 0] > 0.5)
 
 
 class AdvisorPolicy:
     """Follows the advice where there is some and the mask allows it; elsewhere the base policy decides.
 
-    Advice travels with the view: a robot that received none this step does not hear of it. Advice that has become
-    impossible is not followed. The base policy is not shown the patients that others are advised to take, so that
-    nobody runs ahead of the plan. While a plan is under way (a delay) the robots that asked for it wait.
+    Advice that has become impossible is not followed. The base policy is not shown the patients that others are
+    advised to take, so that nobody runs ahead of the plan. While a plan is under way (a delay) the robots that asked
+    for it wait. A base policy that sends a robot to recharge is obeyed: the battery is the robot's own business.
     """
 
     def __init__(
@@ -57,38 +85,177 @@ class AdvisorPolicy:
         Raises:
             ValueError: the codec is of another control.
         """
-        if codec.control != "task":
-            raise ValueError(f"control={codec.control!r} is not allowed for an advisor's policy: 'task'")
+        require(codec.control == "task", "control", codec.control, "'task' for a policy that follows advice")
         self.advisors, self.base, self.layout, self.codec, self.snapshot = advisors, base, layout, codec, snapshot
         self.perfect_information = base.perfect_information
-        names = sorted({advisor.planner.name for advisor in advisors})
-        self.name = "+".join([base.name, *names])
+        self.name = "+".join([base.name, *sorted({advisor.planner.name for advisor in advisors})])
 
     def act(self, observation: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """See :class:`agents.policy.Policy`."""
         asking = robots_asking(self.layout, observation)
-        own=self.layout.slice(observation,"self")[...,0,:]
-        open_=(own[...,1]>.5)&(own[...,5]<.5)
-        heard = self.layout.feature(observation, "channel", "last_delivered")[..., 0] > 0.5
-        advised = np.zeros(asking.shape, np.int32)
-        shown = mask.copy()
+        hearing = robots_hearing(self.layout, observation)
+        advised = np.full(asking.shape, CONTINUE, np.int32)
         waits = np.zeros(asking.shape, bool)
+        shown = mask.copy()
         for row, advisor in enumerate(self.advisors):
             action = self._advice(row, advisor, asking[row], mask[row])
-            follow = open_[row] & heard[row] & (action != NO_ADVICE)
-            advised[row] = np.where(follow, action, CONTINUE)
-            waits[row] = asking[row] & ~follow & advisor.waiting
-            for robot in np.flatnonzero(follow):
-                shown[row, np.arange(len(follow)) != robot, action[robot]] = 0
-        actions = np.where(waits, self.codec.wait, self.base.act(observation, shown, rng))
-        # The battery is the robot's own business: it goes to recharge whatever the plan says.
-        follows = (advised != CONTINUE) & (actions != self.codec.service("recharge"))
-        return np.where(follows, advised, actions).astype(np.int32)
+            follows = asking[row] & hearing[row] & (action != NO_ADVICE)
+            advised[row, follows] = action[follows]
+            waits[row] = asking[row] & ~follows & advisor.waiting
+            for robot in np.flatnonzero(follows):
+                shown[row, np.arange(follows.size) != robot, action[robot]] = 0
+        actions = self.base.act(observation, shown, rng)
+        recharges = actions == self.codec.service("recharge")
+        actions = np.where(waits & ~recharges, self.codec.wait, actions)
+        return np.where((advised != CONTINUE) & ~recharges, advised, actions).astype(np.int32)
 
     def _advice(self, row: int, advisor: Advisor, asking: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Actions (R,) advised in one episode, those that have become impossible taken out."""
         action = advisor.consult(asking, lambda: self.snapshot(row)).action
         possible = (action != NO_ADVICE) & (mask[np.arange(len(action)), np.maximum(action, 0)] == 1)
-        for robot in np.flatnonzero((action != NO_ADVICE)):
+        for robot in np.flatnonzero(asking & (action != NO_ADVICE)):
             advisor.drop(int(robot))  # followed now, or impossible: either way it is used up
         return np.where(possible, action, NO_ADVICE)
+
+
+class AdvisorWrapper(BaseParallelWrapper):  # type: ignore[misc]
+    """Adds the block ``advice`` to the end of every flat observation, features ``ADVICE_FEATURES``, in [0, 1].
+
+    Works with either control, either observation and all mask modes of ``hospital_rescue_v0.parallel_env``. A robot
+    keeps the advice it last heard, with its growing age, until it hears another or its own mask rules it out; what is
+    ruled out is not shown. ``layout.slice(observation, "advice")`` cuts the block out.
+
+    Attributes:
+        advisor: asked once per step.
+        advice: what the robots hold now, see :class:`Advice`.
+        layout: of the longer observation.
+    """
+
+    def __init__(self, env: Any, planner: Planner | str = "exact", every_k: int = 6, **settings: Any) -> None:
+        """Wrap a ``parallel_env``.
+
+        Args:
+            env: ``hospital_rescue_v0.parallel_env`` or a wrapper of it that leaves the observations alone.
+            planner: a planner, or the name of one.
+            every_k: least steps between two plans for robots that go on asking, >= 1.
+            **settings: of :class:`Advisor`, such as ``delay_steps``.
+
+        Raises:
+            ValueError: the environment gives no twin snapshots, or a setting out of range.
+        """
+        super().__init__(env)
+        require(hasattr(env.unwrapped, "snapshot"), "env", env, "hospital_rescue_v0.parallel_env or a wrapper of it")
+        inner = env.unwrapped
+        planner = make_planner(planner) if isinstance(planner, str) else planner
+        self.advisor = Advisor(planner, inner.codec, every_steps=every_k, **settings)
+        self._inner_layout: ObservationLayout = inner.layout
+        self.layout = _longer(self._inner_layout)
+        self._row = {agent: r for r, agent in enumerate(env.possible_agents)}
+        self._spaces = {agent: self._space(env.observation_space(agent)) for agent in env.possible_agents}
+        self._seed, self._episode = 0, 0
+        self._forget()
+
+    @property
+    def budget(self) -> Spent:
+        """What the planner has spent since the wrapper was made."""
+        return self.advisor.spent
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """The longer space of one agent, the same object every time."""
+        return self._spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See the environment; the planner's randomness depends on the seed and the episode's number."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        self._seed, self._episode = (self._seed, self._episode + 1) if seed is None else (int(seed), 0)
+        self._episode = int((options or {}).get("episode", self._episode))
+        self.advisor.reset(self._seed, self._episode)
+        self._forget()
+        return self._extended(observations, infos), infos
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
+        """See the environment."""
+        observations, rewards, terminations, truncations, infos = self.env.step(actions)
+        return self._extended(observations, infos), rewards, terminations, truncations, infos
+
+    def _forget(self) -> None:
+        """No robot has heard anything."""
+        robots = len(self._row)
+        none = np.full(robots, NO_ADVICE, np.int32)
+        self.advice = Advice(none, none.copy(), np.zeros(robots, np.int32), np.zeros(robots, np.float32))
+
+    def _extended(self, observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
+        """The observations with the advice block."""
+        flat = np.zeros((len(self._row), self._inner_layout.size), np.float32)
+        for agent, observation in observations.items():
+            flat[self._row[agent]] = observation if self._key is None else observation[self._key]
+        if self.env.agents:
+            self._listen(flat)
+        possible = self._possible(flat, observations, infos)
+        block = self._block(flat, possible)
+        extended = {}
+        for agent, observation in observations.items():
+            r = self._row[agent]
+            longer = np.concatenate([flat[r], block[r]])
+            extended[agent] = longer if self._key is None else {**observation, self._key: longer}
+        return extended
+
+    def _listen(self, flat: np.ndarray) -> None:
+        """Ask the advisor; robots that received their view take over what it says, the others' advice grows older."""
+        fresh = self.advisor.consult(robots_asking(self._inner_layout, flat), self.env.unwrapped.snapshot)
+        heard, old = robots_hearing(self._inner_layout, flat), self.advice
+        aged = np.where(old.patient == NO_ADVICE, 0, old.age_steps + 1)
+        self.advice = Advice(
+            patient=np.where(heard, fresh.patient, old.patient),
+            action=np.where(heard, fresh.action, old.action),
+            age_steps=np.where(heard, fresh.age_steps, aged).astype(np.int32),
+            value=np.where(heard, fresh.value, old.value),
+        )
+
+    def _possible(self, flat: np.ndarray, observations: dict[str, Any], infos: dict[str, Any]) -> np.ndarray:
+        """(R,) bool: advice that the robot's own mask allows; without a mask of patients, that concerns an open one."""
+        slots = np.maximum(self.advice.patient, 0)
+        rows = np.arange(slots.size)
+        possible = self._inner_layout.feature(flat, "tasks", "open")[rows, slots] > 0.5
+        for agent, observation in observations.items():
+            r = self._row[agent]
+            mask = infos[agent].get("action_mask") if self._key is None else observation.get("action_mask")
+            if mask is not None and self.advice.action[r] != NO_ADVICE:
+                possible[r] = mask[self.advice.action[r]] == 1
+        return np.asarray(possible & (self.advice.patient != NO_ADVICE))
+
+    def _block(self, flat: np.ndarray, possible: np.ndarray) -> np.ndarray:
+        """The advice block (R, len(ADVICE_FEATURES)) float32 in [0, 1]."""
+        advice, slots = self.advice, np.maximum(self.advice.patient, 0)
+        rows = np.arange(slots.size)
+        patients = self._inner_layout.slice(flat, "tasks")[rows, slots]
+        columns = [
+            np.ones(slots.size),
+            (slots + 1) / self._inner_layout.patients,
+            *patients.T,
+            advice.age_steps / (advice.age_steps + AGE_SCALE_STEPS),
+            np.clip(advice.value, 0.0, 1.0),
+        ]
+        return (np.stack(columns, 1) * possible[:, None]).astype(np.float32)
+
+    def _space(self, space: spaces.Space[Any]) -> spaces.Space[Any]:
+        """The environment's space with the longer flat observation; notes the key of the latter."""
+        flat = spaces.Box(0.0, 1.0, (self.layout.size,), np.float32)
+        if not isinstance(space, spaces.Dict):
+            self._key: str | None = None
+            return flat
+        self._key = "observations" if "observations" in space.spaces else "observation"
+        return spaces.Dict({**space.spaces, self._key: flat})
+
+
+def _longer(layout: ObservationLayout) -> ObservationLayout:
+    """The layout with the advice block at its end."""
+    longer = copy(layout)
+    block = Block("advice", layout.size, 1, ADVICE_FEATURES)
+    longer.blocks = {**layout.blocks, "advice": block}
+    longer.size = block.stop
+    return longer

@@ -24,6 +24,7 @@ class Outlook:
 
     def __init__(self, layout: ObservationLayout, observation: np.ndarray) -> None:
         """Cut the features out of observations (B, F)."""
+
         def cut(name: str) -> np.ndarray:
             return layout.feature(observation, "tasks", name)
 

@@ -31,7 +31,7 @@ import numpy as np
 from agents.planning.problem import NO_TASK, PlanningError, Problem
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.patients import rpm_after, survival
-from qdt_env.physical.state import FREE, TRACKED, TRAPPED
+from qdt_env.physical.state import COLLAPSE, FREE, TRACKED, TRAPPED
 from qdt_env.units import SECONDS_PER_MINUTE, minutes
 
 if TYPE_CHECKING:
@@ -129,6 +129,11 @@ def _outlook(
     arrive_s = [snapshot.travel_time_s(int(robot))[zones] for robot in crew]
     exit_s = [snapshot.exit_time_s(int(robot))[zones] for robot in crew]
     trapped = snapshot.patient_status[patients] == TRAPPED
+    work_min = np.where(trapped, snapshot.patient_work_min[patients], 0.0)
+    if unseen:  # whoever lies unseen in a zone believed collapsed is expected to be buried
+        buried = ~snapshot.patient_known[patients] & (snapshot.zone_damage[zones] == COLLAPSE)
+        trapped = trapped | buried
+        work_min = np.where(buried, np.mean(config.work_min), work_min)
     rpm = snapshot.patient_rpm[patients].astype(np.float32)
     left_min = minutes(max(0, snapshot.horizon_steps - snapshot.step) * snapshot.dt_s)
     pace = np.where(trapped, config.pace_trapped, 1.0)
@@ -137,7 +142,7 @@ def _outlook(
         patients=patients,
         arrive_min=np.asarray(arrive_s, dtype=np.float64).reshape(shape) / SECONDS_PER_MINUTE,
         exit_min=np.asarray(exit_s, dtype=np.float64).reshape(shape) / SECONDS_PER_MINUTE,
-        work_min=np.where(trapped, snapshot.patient_work_min[patients], 0.0),
+        work_min=work_min,
         rpm=rpm,
         unaided=np.array([_survival_after(r, p * left_min) for r, p in zip(rpm, pace, strict=True)]),
         left_min=left_min,

@@ -26,8 +26,6 @@ def send_views(b, setup, state):
         if not arrived(outcome):
             continue
         mind = state.belief.minds[b, r]
-        if (clock.step + r) % (setup.game[0].own_eyes_steps + 1) == 0:
-            mind.full_view = 1  # own experience that has grown old gives way to the view
         if outcome.content == ALTERED:
             take_altered_view(b, r, setup, state)
             mind.full_view = 1
@@ -49,7 +47,8 @@ def send_views(b, setup, state):
                 b, r, state.twin.patients[b], state.twin.passages[b], state.twin.zones[b], state.twin.robots[b],
                 setup, state,
             )  # fmt: skip
-        mind.full_view = 1 if outcome.age_steps > 0 else 0
+        if outcome.age_steps > 0:
+            mind.full_view = 1
         mind.taken_step = written
         mind.view_step = clock.step if outcome.content == OLD else written
         mind.deceived = 1 if outcome.content == OLD else 0
@@ -83,12 +82,15 @@ def take_view(b, r, patients, passages, zones, robots, setup, state):
     mind = state.belief.minds[b, r]
     hold = setup.game[0].own_eyes_steps
     since = -1 if mind.full_view == 1 else mind.taken_step
+    disputed = 0  # while own eyes and view disagree, views are taken whole: the view may win later without changing
     if since < state.twin.patients_changed[b]:
         for i in range(patients.shape[0]):
             news = patients[i]
             if news.changed > since:
                 believed = state.belief.patients[b, r, i]
                 if news.status != HANDED_OVER and own_eyes_win(believed.own_step, news.step, clock.step, hold):
+                    if believed.zone != news.zone or believed.status != news.status:
+                        disputed = 1
                     continue
                 believed.rpm = news.rpm
                 believed.rpm_step = news.rpm_step
@@ -104,7 +106,9 @@ def take_view(b, r, patients, passages, zones, robots, setup, state):
             if passages[e].changed > since:
                 believed = state.belief.passages[b, r, e]
                 if believed.condition != passages[e].condition:
-                    if not own_eyes_win(believed.own_step, passages[e].step, clock.step, hold):
+                    if own_eyes_win(believed.own_step, passages[e].step, clock.step, hold):
+                        disputed = 1
+                    else:
                         believed.condition = passages[e].condition
                         mind.map_dirty = 1
     if since < state.twin.zones_changed[b]:
@@ -118,6 +122,7 @@ def take_view(b, r, patients, passages, zones, robots, setup, state):
                     mind.news = 1
     for k in range(robots.shape[0]):
         state.belief.team[b, r, k] = robots[k]
+    mind.full_view = disputed
 
 
 @phase

@@ -133,4 +133,3 @@ def reset_beliefs(b, setup, state):
             setup,
             state,
         )
-        mind.full_view = 0

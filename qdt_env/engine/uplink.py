@@ -11,7 +11,7 @@ from qdt_env.physical.state import COLLAPSE, EMPTY, HANDED_OVER
 from qdt_env.security.link import link_trust
 from qdt_env.security.outcomes import ALTERED, GENUINE, LOST, OLD
 from qdt_env.twin.fusion import take_passage, take_robot_reading, take_sensor_reading, take_sighting
-from qdt_env.twin.judgement import file_reading, judge_robot
+from qdt_env.twin.judgement import file_reading, judge_robot, refresh_trust
 
 _FORGED_SIGMA = np.float32(5.0)  # how far an attacker on the line shifts readings (assumed)
 
@@ -25,6 +25,7 @@ def send_reports(b, setup, state):
     step = state.clock[b].step
     robots = setup.site.team.shape[0]
     for r in range(robots):
+        refresh_trust(state.twin.robots[b, r], step, setup.twin[0])
         state.inbox.heads[b, r].valid = 0
         if state.world.robots[b, r].alive == 0:
             silence(state.channel.outcomes[b, UPLINK, r])

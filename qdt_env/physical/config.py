@@ -104,7 +104,6 @@ class PhysicalConfig:
             require(bool(np.all(np.isfinite(value))), field.name, value, "finite numbers")
             if field.name != "rj_a":
                 require(bool(np.all(np.asarray(value) >= 0)), field.name, value, "numbers >= 0")
-        require(self.kit_min * 60.0 / self.dt_s <= 2000, "kit_min", self.kit_min, "at most 2000 steps")
         for name in (
             "dt_s",
             "correlation_m",
@@ -118,6 +117,7 @@ class PhysicalConfig:
             "clear_median_min",
         ):
             require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
+        require(self.kit_min * 60.0 / self.dt_s <= 2000, "kit_min", self.kit_min, "at most 2000 steps")
         for name, length in _LENGTHS.items():
             require(len(getattr(self, name)) == length, name, getattr(self, name), f"{length} numbers")
         require(np.shape(self.injury_share) == (6, 4), "injury_share", self.injury_share, "6 rows of 4 shares")

@@ -9,7 +9,7 @@ import numpy as np
 from qdt_env.compiled import phase, rule
 from qdt_env.physical.patients import rpm_after
 from qdt_env.physical.state import BLOCKED, COLLAPSE, EMPTY, FREE, HANDED_OVER, OPEN, SLOW, TRAPPED
-from qdt_env.twin.judgement import judge_sensor
+from qdt_env.twin.judgement import judge_sensor, refresh_trust
 from qdt_env.twin.trust import fusion_weight, trust_score
 
 _PASSABLE = np.array([1.0, 0.4, 0.0], np.float32)  # by condition OPEN, SLOW, BLOCKED
@@ -119,7 +119,7 @@ def take_robot_reading(b, r, z, reading, link_trust, cfg, twin, written, step):
     """
     zone = twin.zones[b, z]
     source = twin.robots[b, r]
-    source.trust = trust_score(source.positive, source.negative, step - source.evidence_step, cfg)
+    refresh_trust(source, step, cfg)
     weight = fusion_weight(source.trust, link_trust, cfg)
     if weight > np.float32(0.0) and written >= zone.robot_step:
         if zone.robot_source != r:  # a new observer starts from the prior: the zone's estimate is always one robot's

@@ -25,6 +25,12 @@ def file_reading(b, r, z, reading, twin, written):
     robot.reading_step = written
 
 
+@rule
+def refresh_trust(robot, step, cfg):
+    """The trust S of a robot as its evidence, by now this old, makes it."""
+    robot.trust = trust_score(robot.positive, robot.negative, step - robot.evidence_step, cfg)
+
+
 @phase
 def judge_robot(b, r, cfg, twin, step):
     """Evidence about robot ``r`` from the others in the zone that its last filed reading is about."""
@@ -74,9 +80,7 @@ def peer_weight(b, peer, who, z, cfg, twin, step):
         robot = twin.robots[b, peer]
         recent = robot.reading_zone == z and robot.reading_step >= 0
         recent = recent and step - robot.reading_step <= cfg.reading_age_steps
-        trust = (
-            trust_score(robot.positive, robot.negative, step - robot.evidence_step, cfg) if recent else np.float32(0.0)
-        )
+        trust = robot.trust if recent else np.float32(0.0)  # as it stood before this step's evidence, for all alike
     return trust if trust >= cfg.least_trust else np.float32(0.0)
 
 
@@ -93,6 +97,8 @@ def peer_word(b, peer, z, k, cfg, twin, step):
 @phase
 def others_say(b, who, z, k, peers, cfg, twin, step):
     """(value, precision) of the others on part ``k``: their weighted mean, their weighted median from three on."""
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    precision = np.float32(0.0)
     total = np.float32(0.0)
     mean = np.float32(0.0)
     half = np.float32(0.0)
@@ -100,11 +106,14 @@ def others_say(b, who, z, k, peers, cfg, twin, step):
         weight = peer_weight(b, peer, who, z, cfg, twin, step)
         if weight > np.float32(0.0):
             value, var = peer_word(b, peer, z, k, cfg, twin, step)
+            precision += np.float32(1.0) / var
             total += weight / var
             mean += weight / var * value
             half += np.float32(0.5) * weight
+            low, high = min(low, value), max(high, value)
     if peers < 3:
-        return mean / total, total
+        spread = np.float32(0.5) * (high - low)  # two that disagree know less than either claims
+        return mean / total, np.float32(1.0) / max(np.float32(1.0) / precision, spread * spread)
     for candidate in range(-1, twin.robots.shape[1]):
         if peer_weight(b, candidate, who, z, cfg, twin, step) > np.float32(0.0):
             middle, _ = peer_word(b, candidate, z, k, cfg, twin, step)
@@ -116,5 +125,5 @@ def others_say(b, who, z, k, peers, cfg, twin, step):
                     below += weight if value < middle else np.float32(0.0)
                     at_most += weight if value <= middle else np.float32(0.0)
             if below <= half <= at_most:
-                return middle, total
-    return mean / total, total
+                return middle, precision
+    return mean / total, precision

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qdt_env.engine.episodes import build_site
+from qdt_env.engine.setup import build_site
 from qdt_env.frames import Frame
 from qdt_env.hospital import generate_building
 from qdt_env.hospital.graph import PASSAGE_KINDS

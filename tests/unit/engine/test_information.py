@@ -165,7 +165,7 @@ def assert_robots_know_what_the_twin_does(episodes: Episodes) -> None:
             news = (known["rpm_step"] > believed["own_step"]) & (known["step"] > believed["own_step"])
             assert (believed["rpm"][news] == known["rpm"][news]).all(), ("rpm", b, r, step[b])
             doors, plan = state.belief.passages[b, r], state.twin.passages[b]
-            news = plan["changed"] > doors["own_step"]
+            news = plan["step"] > doors["own_step"]
             assert (doors["condition"][news] == plan["condition"][news]).all(), ("passages", b, r, step[b])
             zones, seen = state.belief.zones[b, r], state.twin.zones[b]
             assert (zones["seen"] >= seen["seen"]).all(), ("seen", b, r, step[b])
@@ -338,12 +338,15 @@ def calm(ward: ScenarioConfig) -> tuple[Episodes, np.ndarray[Any, Any]]:
 
 
 def test_a_robot_that_begins_to_lie_is_found_out(calm: tuple[Episodes, np.ndarray[Any, Any]]) -> None:
-    """One robot per room, each with an honest sensor that had time to agree with it."""
+    """One robot per room, alone with an honest sensor that had time to agree with it.
+
+    Word against word: both lose, and the robot, which speaks more often, more often than not its standing.
+    """
     episodes, rooms = calm
     episodes.state.world.robots["zone"][:] = rooms
     robots, sensors = trusted_sources(episodes, liar=0, onset=30)
-    assert (~robots[:, 0]).mean() >= 0.9
-    assert robots[:, 1:].mean() >= 0.9 and sensors[:, rooms].mean() >= 0.9
+    assert (~robots[:, 0]).mean() > 0.5
+    assert robots[:, 1:].mean() >= 0.9 and sensors[:, rooms[1:]].mean() >= 0.9
 
 
 @pytest.mark.parametrize("liar", [0, 1, 2])

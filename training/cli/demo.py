@@ -1,0 +1,209 @@
+"""``qdt demo``: the main job in about a minute: the same missions under attack, once per policy and advisor."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from qdt_env.engine.episodes import GameConfig
+from qdt_env.records import require
+from qdt_env.scenario import ScenarioConfig, load_scenario
+from training.cli.report import (
+    JsonFile,
+    Scenario,
+    Seed,
+    check_file,
+    progress_bar,
+    screen,
+    signed,
+    summary,
+    with_interval,
+    write_json,
+)
+from training.rollout import NO_ADVISOR, Missions, run_missions
+from training.statistics import Interval, mean_interval, paired_difference, said
+
+THREATS = "mixed"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: who plays, over which suite."""
+
+    policy: str
+    advisor: str = NO_ADVISOR
+    suite: str = "qkd"
+
+    @property
+    def name(self) -> str:
+        """For tables: "gain + qaoa", "gain, plaintext"."""
+        who = self.policy if self.advisor == NO_ADVISOR else f"{self.policy} + {self.advisor}"
+        return who if self.suite == "qkd" else f"{who}, {self.suite}"
+
+
+REFERENCE = Line("gain")
+LINES = (
+    Line("nearest"),
+    Line("critical"),
+    REFERENCE,
+    Line("gain", "greedy"),
+    Line("gain", "linear"),
+    Line("gain", "exact"),
+    Line("gain", "qaoa"),
+    Line("gain", suite="plaintext"),
+)
+_HEADINGS = (
+    "policy + advisor", "score, 95 %", "lives\nsaved", "surviv-\nors", "deliv-\nered", "lost", "rejec-\nted",
+    "forged,\naccepted", "stale\ndecis.", "key bits", "plans", "shots", "circ-\nuits", "ms per\nplan",
+)  # fmt: skip
+_PICTURED = Line("gain", "qaoa")
+_SEEDS_BY_ZONES = ((60, 40), (450, 8))  # missions per line in buildings of fewer zones than this
+_SEEDS_ELSE = 2
+
+
+def demo(
+    scenario: Scenario = "ward",
+    seed: Seed = 0,
+    episodes: Annotated[
+        int | None, typer.Option("--episodes", "-n", help="Missions per line; by the building's size unless given.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.json and mission.png.")] = Path("demo"),
+    json_file: JsonFile = None,
+) -> None:
+    """Rescue missions under attack, once per policy and planner, on the same quakes: a table, a picture, the numbers.
+
+    The threats are "mixed": interception, tampering, replay, loss, stolen keys and an insider, over QKD-keyed links;
+    the last line plays the same attack without cryptography.
+
+    Examples: `qdt demo` · `qdt demo --scenario clinic.json --seed 100 --out clinic_demo`
+    """
+    mission = load_scenario(scenario)
+    missions = default_episodes(mission) if episodes is None else episodes
+    require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
+    check_file(json_file, "--json")
+    out.mkdir(parents=True, exist_ok=True)
+    played = _play(mission, range(seed, seed + missions))
+    differences = compare(played)
+    picture, results = out / "mission.png", out / "results.json"
+    config = {"scenario": scenario, "threats": THREATS, "channel": "statistical", "control": "task",
+              "episodes": missions, "seed": seed, "building": mission.building.digest()}  # fmt: skip
+    document = {
+        "lines": {line.name: summary(one) for line, one in played.items()},
+        "score_difference_to_gain": {line.name: one.to_dict() for line, one in differences.items()},
+    }
+    for path in (results, json_file):
+        if path is not None:
+            write_json(path, "demo", config, document)
+    _draw(played[_PICTURED], picture)
+    console = screen()
+    console.print(table_of(played, f"{mission.name}, threats {THREATS}: {missions} missions per line, same seeds"))
+    console.print(_caption(played[REFERENCE]), "\n")
+    _print_differences(console, differences)
+    console.print(f"Wrote {picture} (end of one mission of {_PICTURED.name}) and {results}", markup=False)
+
+
+def default_episodes(scenario: ScenarioConfig) -> int:
+    """Missions per line that keep the demo below a minute on two cores."""
+    zones = scenario.building.n_zones
+    return next((missions for most, missions in _SEEDS_BY_ZONES if zones < most), _SEEDS_ELSE)
+
+
+def _play(scenario: ScenarioConfig, seeds: range) -> dict[Line, Missions]:
+    """All lines on the same seeds."""
+    played = {}
+    with progress_bar() as begin:
+        for line in LINES:
+            game = GameConfig(line.suite, THREATS)
+            step = begin(line.name, scenario.horizon_steps)
+            played[line] = run_missions(scenario, game, line.policy, line.advisor, seeds, progress=step)
+    return played
+
+
+def compare(played: dict[Line, Missions]) -> dict[Line, Interval]:
+    """Paired differences of the score against the reference line."""
+    reference = played[REFERENCE].metrics["score"]
+    return {
+        line: paired_difference(missions.metrics["score"], reference)
+        for line, missions in played.items()
+        if line != REFERENCE
+    }
+
+
+def table_of(played: dict[Line, Missions], title: str) -> Table:
+    """One row per line: means per mission."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right" if table.columns else "left", no_wrap=True)
+    for line, one in played.items():
+        table.add_row(
+            line.name,
+            with_interval(mean_interval(one.metrics["score"])),
+            f"{one.mean('lives_saved'):.2f}",
+            f"{one.mean('survivors'):.2f}",
+            *(f"{count:.0f}" for count in messages(one)[:3]),
+            f"{messages(one)[3]:.1f}",
+            f"{one.mean('stale_decisions'):.1f}",
+            f"{one.mean('key_bits'):,.0f}",
+            *_planner(one),
+        )
+    return table
+
+
+def messages(missions: Missions) -> tuple[float, float, float, float]:
+    """Messages per mission: delivered (late ones too), lost (or without key), rejected, forged and accepted."""
+
+    def count(*names: str) -> float:
+        return sum(missions.mean(f"messages_{name}") for name in names)
+
+    return (
+        count("delivered", "delayed"),
+        count("lost", "no_key"),
+        count("rejected", "injected_rejected"),
+        count("forged"),
+    )
+
+
+def _planner(missions: Missions) -> tuple[str, ...]:
+    """Plans, shots and circuit evaluations per mission, and wall time per plan."""
+    spent = missions.spent
+    if spent is None:
+        return ("", "", "", "")
+    n = missions.seeds.size
+    circuits = sum(record.evaluations for record in spent.records if record.shots)
+    quantum = (f"{spent.total('shots') / n:,.0f}", f"{circuits / n:.1f}") if circuits else ("", "")
+    return (f"{spent.plans / n:.1f}", *quantum, f"{1e3 * spent.total('wall_s') / max(spent.plans, 1):.2f}")
+
+
+def _caption(missions: Missions) -> str:
+    """What the scale of the score is."""
+    none, instant = missions.mean("survivors_none"), missions.mean("survivors_instant")
+    return (
+        f"Means per mission: {missions.mean('patients'):.1f} patients; {none:.2f} expected survivors if nothing is done "
+        f"(score 0), {instant:.2f} with instant rescue (score 1)."
+    )
+
+
+def _print_differences(console: Console, differences: dict[Line, Interval]) -> None:
+    """The paired differences and one sentence each."""
+    table = Table(title=f"Score against {REFERENCE.name}, paired, 95 %", show_header=False, box=None)
+    table.title_justify = "left"
+    for line, difference in differences.items():
+        table.add_row(line.name, signed(difference), said(difference, line.name, REFERENCE.name))
+    console.print(table)
+
+
+def _draw(missions: Missions, path: Path) -> None:
+    """Picture of the last moment of the mission with the median score."""
+    from qdt_env.viewer import FrameRenderer  # loads matplotlib
+
+    order: Any = np.argsort(missions.metrics["score"], kind="stable")
+    renderer = FrameRenderer(missions.episodes, row=int(order[len(order) // 2]))
+    try:
+        renderer.save(path)
+    finally:
+        renderer.close()

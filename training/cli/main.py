@@ -1,0 +1,65 @@
+"""The command ``qdt``. What a user got wrong is one clear line and exit code 2, never a traceback."""
+
+import sys
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from training.cli import building
+from training.cli.demo import demo
+from training.cli.run import run
+from training.cli.threats import threats
+
+_MISTAKE, _INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    help="Rescue robots in a collapsed hospital, through a digital twin over QKD-secured channels.",
+    epilog="A simulation: it protects no real data.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(run)
+app.command()(threats)
+app.add_typer(building.app, name="building")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code.
+
+    Args:
+        arguments: None for those of the process.
+    """
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except (ValueError, OSError) as error:
+        return _refuse(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except Exception as error:  # Typer brings its own copy of Click or not, by version: know its errors by what they do
+        if not hasattr(error, "format_message"):
+            raise
+        return _refuse(_usage(error))
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any) -> str:
+    """A mistake on the command line itself, with where help is."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "qdt"
+    return f"{error.format_message().rstrip('.')} (see: {command} --help)" if str(error.format_message()) else ""
+
+
+def _refuse(message: str) -> int:
+    """Say in one line what is wrong."""
+    line = " ".join(message.split())
+    if line:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {line}", markup=False, style="red")
+    return _MISTAKE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""What all commands share: their common options, progress bars, number formats and the machine-readable result."""
+
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from training.rollout import Missions
+from training.statistics import Interval, mean_interval
+
+_PACKAGES = ("qdt-env", "numpy", "numba", "scipy", "pettingzoo", "gymnasium", "pennylane", "ortools")
+_WIDE = 132  # columns where the output is no terminal
+
+Scenario = Annotated[str, typer.Option("--scenario", help="ward, clinic, hospital, or a .json or .graphml building.")]
+Suite = Annotated[str, typer.Option("--suite", help="plaintext, psk, ecdh, pqc, qkd, qkd-otp or hybrid.")]
+Threats = Annotated[
+    str, typer.Option("--threats", help="none, tamper, replay, spoof, insider, mixed, ...; join with +; or random.")
+]
+Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="First seed; missions use this one and the next.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the results as JSON to this file.")]
+
+
+def screen() -> Console:
+    """Standard output; wide enough for the tables where it is no terminal."""
+    console = Console(soft_wrap=False, highlight=False)
+    return console if console.is_terminal else Console(width=_WIDE, highlight=False)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+    """Progress on standard error, gone when done and absent without a terminal.
+
+    Yields:
+        ``begin(title, total)``, which starts the next bar and returns the function to call with what is done.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+
+        def begin(title: str, total: int) -> Callable[[int], None]:
+            task = bars.add_task(title, total=total)
+
+            def done(count: int) -> None:
+                bars.update(task, completed=count)
+
+            return done
+
+        yield begin
+
+
+def check_file(path: Path | None, option: str) -> None:
+    """Refuse a file that cannot be written before the work is done and not after.
+
+    Raises:
+        ValueError: its folder does not exist, or it is one itself.
+    """
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise ValueError(f"{option}: got {str(path)!r}, allowed is a file in an existing folder")
+
+
+def write_json(path: Path, command: str, config: dict[str, Any], results: Any) -> None:
+    """Write results with what is needed to repeat them: versions, command line, configuration with seeds.
+
+    Numbers that do not exist (an interval of one mission) are written as null.
+    """
+    document = {
+        "command": command,
+        "arguments": sys.argv[1:],
+        "versions": versions(),
+        "config": config,
+        "results": results,
+    }
+    path.write_text(
+        json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that matter to a result; "absent" for what is not installed."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Dicts, lists and numbers only, NaN as None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return None if isinstance(value, float) and value != value else value
+
+
+def summary(missions: Missions) -> dict[str, Any]:
+    """Missions as plain numbers: metrics per seed, the score's interval, the planners' budget."""
+    return {
+        "policy": missions.policy,
+        "advisor": missions.advisor,
+        "suite": missions.game.suite,
+        "threats": missions.game.threats,
+        "seeds": missions.seeds,
+        "score": mean_interval(missions.metrics["score"]).to_dict(),
+        "metrics": missions.metrics,
+        "planner": None if missions.spent is None else missions.spent.to_dict(),
+        "wall_s": round(missions.wall_s, 3),
+    }
+
+
+def with_interval(interval: Interval, places: int = 3) -> str:
+    """A mean and the half-width of its interval."""
+    if interval.n < 2:
+        return f"{interval.mean:.{places}f}"
+    return f"{interval.mean:.{places}f} ±{interval.half_width:.{places}f}"
+
+
+def signed(interval: Interval, places: int = 3) -> str:
+    """A difference and its interval's ends, all with their signs."""
+    if interval.n < 2:
+        return f"{interval.mean:+.{places}f}"
+    return f"{interval.mean:+.{places}f} [{interval.low:+.{places}f}, {interval.high:+.{places}f}]"

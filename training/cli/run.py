@@ -1,0 +1,90 @@
+"""``qdt run``: missions of one scenario, policy, advisor, suite and threat."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from agents.heuristics import POLICY_NAMES
+from qdt_env.engine.episodes import GameConfig
+from qdt_env.records import require
+from qdt_env.scenario import load_scenario
+from training.cli.report import (
+    JsonFile,
+    Scenario,
+    Seed,
+    Suite,
+    Threats,
+    check_file,
+    progress_bar,
+    screen,
+    summary,
+    with_interval,
+    write_json,
+)
+from training.rollout import NO_ADVISOR, Missions, advisor_names, run_missions
+from training.statistics import mean_interval
+
+CHANNELS = ("statistical",)
+_SHOWN = (
+    ("score", 3), ("lives_saved", 2), ("survivors", 2), ("survivors_none", 2), ("survivors_instant", 2),
+    ("patients", 1), ("handed_over", 1), ("robots_lost", 2), ("decisions", 1), ("stale_decisions", 1),
+    ("deceived_decisions", 1), ("messages_sent", 0), ("messages_delivered", 0), ("messages_delayed", 0),
+    ("messages_lost", 0), ("messages_no_key", 0), ("messages_rejected", 0), ("messages_injected_rejected", 0),
+    ("messages_forged", 1), ("messages_exposed", 0), ("key_bits", 0),
+)  # fmt: skip
+
+
+def run(
+    scenario: Scenario = "ward",
+    policy: Annotated[str, typer.Option("--policy", help=f"One of {', '.join(POLICY_NAMES)}.")] = "gain",
+    advisor: Annotated[str, typer.Option("--advisor", help=f"One of {', '.join(advisor_names())}.")] = NO_ADVISOR,
+    suite: Suite = "qkd",
+    threats: Threats = "none",
+    channel: Annotated[str, typer.Option("--channel", help="Fidelity of the channel: statistical.")] = "statistical",
+    control: Annotated[str, typer.Option("--control", help="task or move.")] = "task",
+    episodes: Annotated[int, typer.Option("--episodes", "-n", help="Missions, one seed each.")] = 10,
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Play missions and print what they came to, means with 95 % intervals.
+
+    Examples: `qdt run --policy gain --advisor qaoa --threats mixed` ·
+    `qdt run --scenario clinic.json --policy nearest --suite plaintext --threats tamper -n 20 --json tamper.json`
+    """
+    require(channel in CHANNELS, "channel", channel, f"one of {', '.join(CHANNELS)}")
+    require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
+    check_file(json_file, "--json")
+    mission = load_scenario(scenario)
+    game = GameConfig(suite, threats, control)
+    with progress_bar() as begin:
+        step = begin(f"{policy} on {mission.name}", mission.horizon_steps)
+        played = run_missions(mission, game, policy, advisor, range(seed, seed + episodes), progress=step)
+    config: dict[str, Any] = {
+        "scenario": scenario, "policy": policy, "advisor": advisor, "suite": suite, "threats": threats,
+        "channel": channel, "control": control, "episodes": episodes, "seed": seed,
+        "building": mission.building.digest(),
+    }  # fmt: skip
+    if json_file is not None:
+        write_json(json_file, "run", config, summary(played))
+    screen().print(_table(played, mission.name))
+
+
+def _table(missions: Missions, scenario: str) -> Table:
+    """Means per mission with intervals, and the planner's budget."""
+    who = missions.policy if missions.advisor == NO_ADVISOR else f"{missions.policy} advised by {missions.advisor}"
+    title = f"{who} on {scenario}, suite {missions.game.suite}, threats {missions.game.threats}"
+    table = Table(title=f"{title}: {missions.seeds.size} missions", title_justify="left")
+    table.add_column("per mission")
+    table.add_column("mean, 95 %", justify="right")
+    for name, places in _SHOWN:
+        table.add_row(name.replace("_", " "), with_interval(mean_interval(missions.metrics[name]), places))
+    if missions.spent is not None:
+        table.add_section()
+        n, spent = missions.seeds.size, missions.spent
+        table.add_row("plans", f"{spent.plans / n:.1f}")
+        table.add_row("shots", f"{spent.total('shots') / n:.0f}")
+        table.add_row("evaluations", f"{spent.total('evaluations') / n:.0f}")
+        table.add_row("planner, ms a plan", f"{1e3 * spent.total('wall_s') / max(spent.plans, 1):.2f}")
+        table.add_row("extraction, ms a plan", f"{1e3 * spent.extraction_s / max(spent.plans, 1):.2f}")
+    return table
