@@ -118,7 +118,7 @@ class AdvisorPolicy:
         return np.where(possible, action, NO_ADVICE)
 
 
-class AdvisorWrapper(BaseParallelWrapper):  # type: ignore[misc]
+class AdvisorWrapper(BaseParallelWrapper):
     """Adds the block ``advice`` to the end of every flat observation, features ``ADVICE_FEATURES``, in [0, 1].
 
     Works with either control, either observation and all mask modes of ``hospital_rescue_v0.parallel_env``. A robot

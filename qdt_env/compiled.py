@@ -17,9 +17,10 @@ import numba
 
 Compiler = Callable[[Callable[..., Any]], Any]
 
-rule: Compiler = numba.njit(cache=True, error_model="numpy", forceinline=True, _nrt=False)
-phase: Compiler = numba.njit(cache=True, error_model="numpy", _nrt=False)
-batch: Compiler = numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False)
+_OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
+rule: Compiler = numba.njit(forceinline=True, **_OPTIONS)
+phase: Compiler = numba.njit(**_OPTIONS)
+batch: Compiler = numba.njit(nogil=True, **_OPTIONS)
 
 
 def drop_stale_kernels(package: Path) -> None:

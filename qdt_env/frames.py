@@ -35,7 +35,7 @@ class FrameType(types.Type):
 class Frame:
     """A named tuple of C-contiguous arrays (or of further such tuples) with a table of addresses.
 
-    Attributes of the tuple are attributes of the frame. Replacing an array would leave the table behind, so none can be.
+    Attributes of the tuple are attributes of the frame. Replacing an array would leave the table behind: none can be.
 
     Raises:
         TypeError: a field is neither an array nor a named tuple, or an array is not C-contiguous.

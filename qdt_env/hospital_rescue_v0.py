@@ -9,8 +9,8 @@
 | Agents | ``robot_0`` ... |
 | Observation | Box float32 in [0, 1], in named blocks |
 
-Robots rescue patients in a collapsed hospital. What a robot knows is the last view of the digital twin that a (simulated)
-QKD-secured channel delivered, merged with what it sees itself. Attackers and the failing building work against that.
+Robots rescue patients in a collapsed hospital. What a robot knows is the last view of the digital twin that a
+(simulated) QKD-secured channel delivered, merged with what it sees itself. Attackers and the failing building work against that.
 
 **Observation.** With ``action_mask="obs"`` a dict ``{"observation": (F,) float32, "action_mask": (A,) int8}``; the flat
 vector is made of the blocks ``self``, ``passages``, ``tasks``, ``services``, ``team``, ``channel``, ``time``, which
@@ -30,7 +30,7 @@ telescopes to lives saved. ``reward="individual"`` credits a handover to the rob
 **End.** Truncated at the horizon. A robot destroyed or out of power terminates alone and leaves ``agents``
 (``keep_dead=True`` keeps it, with zeros and only "wait", until the end).
 
-**Arguments.** See :class:`parallel_env`. **References.** The pages in ``docs/``. **Version history.** v0: first release.
+**Arguments.** See :class:`parallel_env`. **References.** ``docs/``. **Version history.** v0: first release.
 """
 
 import secrets
@@ -57,7 +57,7 @@ _CHANNELS = ("statistical",)
 _BEFORE_THE_END = {f"episode_{name}": NOT_YET for name in METRICS}
 
 
-class parallel_env(ParallelEnv):  # type: ignore[misc]  # noqa: N801  # PettingZoo's convention
+class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
     """The parallel environment; see the module's docstring for observations, actions and reward.
 
     Args:
@@ -79,7 +79,7 @@ class parallel_env(ParallelEnv):  # type: ignore[misc]  # noqa: N801  # PettingZ
         ValueError: an unknown name or an impossible size; the message names the parameter and what is allowed.
     """
 
-    metadata = {  # noqa: RUF012  # PettingZoo reads a plain class attribute
+    metadata: dict[str, Any] = {
         "name": "hospital_rescue_v0",
         "render_modes": list(_RENDER_MODES),
         "render_fps": 6,
@@ -287,7 +287,7 @@ class parallel_env(ParallelEnv):  # type: ignore[misc]  # noqa: N801  # PettingZ
 
         self._flat_key = "observations" if self._action_mask == "rllib" else "observation"
         self._observation_spaces = {agent: observation_space() for agent in self.possible_agents}
-        self._action_spaces = {agent: spaces.Discrete(n) for agent in self.possible_agents}
+        self._action_spaces: dict[str, spaces.Discrete] = {agent: spaces.Discrete(n) for agent in self.possible_agents}
         self.state_space = spaces.Box(0.0, 1.0, (state_size(self._episodes),), np.float32)
 
     def _observations(self, agents: list[str]) -> dict[str, Any]:

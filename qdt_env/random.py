@@ -14,7 +14,7 @@ from numba import uint32, uint64
 
 from qdt_env.compiled import rule
 
-# Streams: which question a draw answers. New streams are appended, never renumbered, so that old seeds keep their worlds.
+# Streams: which question a draw answers. New ones are appended, never renumbered: old seeds keep their worlds.
 LAYOUT = 0
 QUAKE = 1
 PATIENTS = 2

@@ -4,6 +4,7 @@ A result depends on the seed alone, not on how many others run beside it: the en
 every row has its own advisor, and policies that draw random numbers are asked row by row, each with its own stream.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -93,7 +94,7 @@ def run_missions(
     require(numbers.size > 0, "seeds", numbers.size, "1 or more")
     if policy.startswith("perfect-"):
         game = replace(game, perfect_information=True)
-    episodes = Episodes(scenario, game, episodes=numbers.size)
+    episodes = Episodes(scenario, game, episodes=numbers.size, threads=max(1, min(_cores(), numbers.size // 4)))
     player: Policy = make_policy(policy, episodes.layout, episodes.codec)
     spent = None
     if advisor != NO_ADVISOR:
@@ -151,6 +152,11 @@ def _advisors(name: str, episodes: Episodes, seeds: np.ndarray, settings: dict[s
         advisors.append(Advisor(planner, episodes.codec, **settings))
         advisors[-1].reset(int(seed))
     return advisors
+
+
+def _cores() -> int:
+    """Cores this process may use; the engine's results do not depend on it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _sum(parts: list[Spent]) -> Spent:

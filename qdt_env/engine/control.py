@@ -211,7 +211,7 @@ def nearest_in_need(b, r, setup, state):
 
 @phase
 def order_move(b, r, setup, state):
-    """Order of the low-level control: a passage slot of the own zone, or a work verb on the most urgent patient here."""
+    """Order of the low-level control: a passage slot of the own zone, or a work verb on the most urgent patient."""
     robot = state.world.robots[b, r]
     mind = state.belief.minds[b, r]
     order = state.world.orders[b, r]

@@ -1,6 +1,6 @@
 """The channel's side of a step: key life on every link, and the verdict on every message.
 
-The verdict comes from the security layer (``security.outcomes``). The wire fidelity replaces ``decide`` and nothing else.
+The verdict comes from the security layer (``security.outcomes``); the wire fidelity replaces ``decide`` only.
 """
 
 import math

@@ -24,7 +24,7 @@ def nearest_entrance(b, r, setup, state):
 
 @rule
 def believed_crossing_s(b, r, e, setup, state):
-    """Seconds that robot ``r`` expects a passage to take; one that clears rubble counts the clearing of a blocked one."""
+    """Seconds that robot ``r`` expects a passage to take, with the clearing of a blocked one if it can clear."""
     passage = setup.site.passages[e]
     cfg = setup.physical[0]
     kind = state.world.robots[b, r].kind

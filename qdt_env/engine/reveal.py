@@ -1,4 +1,4 @@
-"""Perfect information: an explicit privilege for upper bounds, in which beliefs are the truth and no message matters."""
+"""Perfect information, an explicit privilege for upper bounds: beliefs are the truth and no message matters."""
 
 from qdt_env.compiled import phase
 from qdt_env.physical.patients import rpm_at

@@ -29,7 +29,7 @@ def outlook_column(minutes):
 
 @rule
 def squash(value, scale):
-    """value / (value + scale) for values >= 0: 0 at 0, 1/2 at ``scale``, 1 at infinity."""
+    """The share value / (value + scale) for values >= 0: 0 at 0, 1/2 at ``scale``, 1 at infinity."""
     return np.float32(1.0) - scale / (value + scale)
 
 
@@ -58,7 +58,7 @@ def see_patients(b, r, setup, state, row, mask):
 
 @rule
 def see_patient(b, r, believed, step, dt_min, left_min, setup, state, row):
-    """Features of one listed patient, in the order of ``spaces.PATIENT_FEATURES``; returns whether it can be reached."""
+    """Features of one patient, in the order of ``spaces.PATIENT_FEATURES``; returns whether it can be reached."""
     away_s = np.float32(np.inf)
     ahead_min = away_s
     if believed.zone >= 0:

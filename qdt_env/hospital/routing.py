@@ -42,7 +42,8 @@ def build_hierarchy(graph: HospitalGraph) -> Hierarchy:
     rank = np.empty(n, np.int32)
     rank[order] = np.arange(n, dtype=np.int32)
     arcs: dict[tuple[int, int], int] = {}
-    first_arc, arc_zone = [0], []
+    first_arc: list[int] = [0]
+    arc_zone: list[int] = []
     for v in order:
         for u in sorted(later[v], key=lambda z: rank[z]):
             arcs[v, u] = len(arc_zone)

@@ -51,7 +51,7 @@ def survival(rpm):
 
 @rule
 def rpm_at(rpm0, clock_min):
-    """RPM of a patient who scored the integer ``rpm0`` (0..12) ``clock_min`` minutes ago: the Delphi row, linear in time."""
+    """RPM of a patient who scored the integer ``rpm0`` ``clock_min`` minutes ago: the Delphi row, linear in time."""
     t = min(max(clock_min, np.float32(0.0)) / np.float32(STEP_MIN), np.float32(_LAST_COLUMN))
     j = min(int(t), _LAST_COLUMN - 1)
     f = np.float32(t - j)

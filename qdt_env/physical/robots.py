@@ -53,7 +53,7 @@ def crossing_time_s(kind, passage_kind, length_m, condition, carrying, cfg):
 
 @rule
 def can_do(kind, verb):
-    """Whether a robot kind has the tool for a verb: legged carry kits, tracked dig, clear and drag, aerial only look."""
+    """Whether a robot kind has the tool for a verb: legged carry kits, tracked dig, clear, drag; aerial only look."""
     if verb == EXTRICATE or verb == CLEAR or verb == PICK_UP or verb == HAND_OVER:
         return kind == TRACKED
     if verb == GIVE_KIT or verb == TAKE_KIT:

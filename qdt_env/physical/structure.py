@@ -27,7 +27,7 @@ def damage_state(demand_g, factor, cfg):
 
 @rule
 def aftershock_rate_per_day(t_day, magnitude_gap, a, b, p, c_day):
-    """Reasenberg-Jones rate of aftershocks within ``magnitude_gap`` of the main shock, ``t_day`` days after it [1/day]."""
+    """Reasenberg-Jones rate [1/day] of aftershocks within ``magnitude_gap`` of the main shock, ``t_day`` days later."""
     return 10.0 ** (a + b * magnitude_gap) * (t_day + c_day) ** (-p)
 
 

@@ -182,7 +182,7 @@ def take_passage(b, e, r, condition, weight, cfg, twin, written, step):
 
 @phase
 def take_sighting(b, r, z, sighting, weight, cfg, twin, written, step, dt_min):
-    """A robot's news of one patient, unless there is younger: there (how, with what work left) or not where expected."""
+    """A robot's news of one patient, unless there is younger: there, in what state, or not where expected."""
     patient = twin.patients[b, sighting.patient]
     if patient.status == EMPTY or patient.status == HANDED_OVER or written < patient.step:
         return

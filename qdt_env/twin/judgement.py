@@ -48,9 +48,10 @@ def judge_sensor(b, z, z0, z1, z2, cfg, twin, step):
 @phase
 def judge(b, who, z, z0, z1, z2, reading_var, source, cfg, twin, step):
     """Credit ``source`` for a reading of zone ``z`` if anybody else can tell: D over three parts, F, iota."""
+    sensor = sensor_weight(who, twin.zones[b, z], cfg, step)
     peers = 0
     for peer in range(-1, twin.robots.shape[1]):
-        if peer_weight(b, peer, who, z, cfg, twin, step) > np.float32(0.0):
+        if peer_weight(b, peer, who, z, sensor, cfg, twin, step) > np.float32(0.0):
             peers += 1
     if peers == 0:
         return
@@ -58,7 +59,7 @@ def judge(b, who, z, z0, z1, z2, reading_var, source, cfg, twin, step):
     iota = np.float32(0.0)
     for k in range(3):
         reading = z0 if k == 0 else (z1 if k == 1 else z2)
-        others, precision = others_say(b, who, z, k, peers, cfg, twin, step)
+        others, precision = others_say(b, who, z, k, peers, sensor, cfg, twin, step)
         prior = np.float32(1.0) / cfg.prior_var[k]
         others = (others * precision + cfg.prior_mean[k] * prior) / (precision + prior)
         var = np.float32(1.0) / (precision + prior)
@@ -68,20 +69,25 @@ def judge(b, who, z, z0, z1, z2, reading_var, source, cfg, twin, step):
 
 
 @rule
-def peer_weight(b, peer, who, z, cfg, twin, step):
-    """Trust S of a source that can speak about zone ``z``, 0 where it cannot: itself, elsewhere, old or distrusted."""
-    if peer == who:
+def sensor_weight(who, zone, cfg, step):
+    """Trust S of a zone's fixed sensor where it can speak, else 0: it is judged itself, silent or distrusted."""
+    if who == _SENSOR or zone.sensor_step < 0 or step - zone.sensor_step > cfg.reading_age_steps:
         return np.float32(0.0)
-    if peer == _SENSOR:
-        zone = twin.zones[b, z]
-        recent = zone.sensor_step >= 0 and step - zone.sensor_step <= cfg.reading_age_steps
-        trust = trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg) if recent else np.float32(0.0)
-    else:
-        robot = twin.robots[b, peer]
-        recent = robot.reading_zone == z and robot.reading_step >= 0
-        recent = recent and step - robot.reading_step <= cfg.reading_age_steps
-        trust = robot.trust if recent else np.float32(0.0)  # as it stood before this step's evidence, for all alike
+    trust = trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg)
     return trust if trust >= cfg.least_trust else np.float32(0.0)
+
+
+@rule
+def peer_weight(b, peer, who, z, sensor, cfg, twin, step):
+    """Trust S of a source that can speak about zone ``z``, 0 where it cannot: itself, elsewhere, old or distrusted."""
+    if peer == _SENSOR:
+        return sensor
+    robot = twin.robots[b, peer]
+    if peer == who or robot.reading_zone != z or robot.reading_step < 0:
+        return np.float32(0.0)
+    if step - robot.reading_step > cfg.reading_age_steps or robot.trust < cfg.least_trust:
+        return np.float32(0.0)
+    return robot.trust  # as it stood before this step's evidence, for all alike
 
 
 @rule
@@ -95,7 +101,7 @@ def peer_word(b, peer, z, k, cfg, twin, step):
 
 
 @phase
-def others_say(b, who, z, k, peers, cfg, twin, step):
+def others_say(b, who, z, k, peers, sensor, cfg, twin, step):
     """(value, precision) of the others on part ``k``: their weighted mean, their weighted median from three on."""
     low, high = np.float32(np.inf), np.float32(-np.inf)
     precision = np.float32(0.0)
@@ -103,7 +109,7 @@ def others_say(b, who, z, k, peers, cfg, twin, step):
     mean = np.float32(0.0)
     half = np.float32(0.0)
     for peer in range(-1, twin.robots.shape[1]):
-        weight = peer_weight(b, peer, who, z, cfg, twin, step)
+        weight = peer_weight(b, peer, who, z, sensor, cfg, twin, step)
         if weight > np.float32(0.0):
             value, var = peer_word(b, peer, z, k, cfg, twin, step)
             precision += np.float32(1.0) / var
@@ -115,11 +121,11 @@ def others_say(b, who, z, k, peers, cfg, twin, step):
         spread = np.float32(0.5) * (high - low)  # two that disagree know less than either claims
         return mean / total, np.float32(1.0) / max(np.float32(1.0) / precision, spread * spread)
     for candidate in range(-1, twin.robots.shape[1]):
-        if peer_weight(b, candidate, who, z, cfg, twin, step) > np.float32(0.0):
+        if peer_weight(b, candidate, who, z, sensor, cfg, twin, step) > np.float32(0.0):
             middle, _ = peer_word(b, candidate, z, k, cfg, twin, step)
             below, at_most = np.float32(0.0), np.float32(0.0)
             for peer in range(-1, twin.robots.shape[1]):
-                weight = peer_weight(b, peer, who, z, cfg, twin, step)
+                weight = peer_weight(b, peer, who, z, sensor, cfg, twin, step)
                 if weight > np.float32(0.0):
                     value, _ = peer_word(b, peer, z, k, cfg, twin, step)
                     below += weight if value < middle else np.float32(0.0)

@@ -62,7 +62,7 @@ _HEADINGS = (
     "forged,\naccepted", "stale\ndecis.", "key bits", "plans", "shots", "circ-\nuits", "ms per\nplan",
 )  # fmt: skip
 _PICTURED = Line("gain", "qaoa")
-_SEEDS_BY_ZONES = ((60, 40), (450, 8))  # missions per line in buildings of fewer zones than this
+_SEEDS_BY_ZONES = ((60, 80), (450, 8))  # missions per line in buildings of fewer zones than this
 _SEEDS_ELSE = 2
 
 
@@ -183,8 +183,8 @@ def _caption(missions: Missions) -> str:
     """What the scale of the score is."""
     none, instant = missions.mean("survivors_none"), missions.mean("survivors_instant")
     return (
-        f"Means per mission: {missions.mean('patients'):.1f} patients; {none:.2f} expected survivors if nothing is done "
-        f"(score 0), {instant:.2f} with instant rescue (score 1)."
+        f"Means per mission: {missions.mean('patients'):.1f} patients; {none:.2f} expected survivors if nothing is "
+        f"done (score 0), {instant:.2f} with instant rescue (score 1)."
     )
 
 

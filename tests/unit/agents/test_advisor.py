@@ -1,0 +1,262 @@
+"""Advice: when it is asked for, when it is seen, followed and dropped; the wrapper in every mode of the environment."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+from agents.advice import NO_ADVICE, Advisor
+from agents.advisor import ADVICE_FEATURES, AdvisorPolicy, AdvisorWrapper
+from agents.heuristics import make_policy
+from agents.planning import PlanningError, make_planner
+from qdt_env import hospital_rescue_v0
+from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.physical.config import PhysicalConfig
+from qdt_env.physical.state import FREE, TRACKED, TRAPPED
+from qdt_env.scenario import load_scenario, with_horizon
+from qdt_env.spaces import ActionCodec
+
+CODEC = ActionCodec("task", 3, 2)
+ASK = np.array([True, True])
+NOBODY = np.zeros(2, bool)
+
+
+def picture(task: tuple[int, int] = (0, 0), **changes: Any) -> Any:
+    """Two tracked robots and three patients, each robot near one of the first two."""
+    travel_s = np.array([[60.0, 600.0, 900.0], [600.0, 60.0, 900.0]], np.float32)
+    fields = {
+        "step": 0, "dt_s": 10.0, "horizon_steps": 720, "physical": PhysicalConfig(),
+        "patient_zone": np.arange(3), "patient_status": np.full(3, FREE, np.int8),
+        "patient_rpm": np.full(3, 7.0, np.float32), "patient_work_min": np.zeros(3, np.float32),
+        "patient_trust": np.ones(3, np.float32), "patient_known": np.ones(3, bool),
+        "zone_damage": np.zeros(3, np.int8),
+        "robot_kind": np.full(2, TRACKED, np.int8), "robot_energy": np.ones(2, np.float32),
+        "robot_alive": np.ones(2, bool), "robot_task": np.array(task, np.int32),
+        "robot_patient": np.full(2, -1, np.int32),
+        "travel_time_s": lambda robot: travel_s[robot], "exit_time_s": lambda robot: np.full(3, 60.0, np.float32),
+    }  # fmt: skip
+    return SimpleNamespace(**fields | changes)
+
+
+def advisor(**settings: Any) -> Advisor:
+    return Advisor(make_planner("exact"), CODEC, **settings)
+
+
+def test_each_robot_is_sent_to_its_own_patient() -> None:
+    one = advisor()
+    advice = one.consult(ASK, picture)
+    assert advice.patient.tolist() == [0, 1] and advice.action.tolist() == [1, 2]
+    assert advice.age_steps.tolist() == [0, 0] and (advice.value > 0.0).all()
+    record = one.spent.records[0]
+    assert (record.robots, one.spent.plans) == (2, 1) and record.cost < 0.0 and one.spent.extraction_s > 0.0
+    assert advice.value.sum() == pytest.approx(-60.0 * record.cost, rel=1e-5)
+
+
+def test_plans_are_made_when_a_robot_begins_to_ask_and_at_the_cadence() -> None:
+    one = advisor(every_steps=4)
+    plans = []
+    for asking in ([1, 0], [1, 0], [1, 1], [1, 1], [1, 1], [1, 1], [1, 1], [0, 0], [0, 0], [0, 1]):
+        one.consult(np.array(asking, bool), picture)
+        plans.append(one.spent.plans)
+    assert plans == [1, 1, 2, 2, 2, 2, 3, 3, 3, 4]
+
+
+def test_delayed_advice_comes_later_and_older() -> None:
+    one = advisor(delay_steps=2)
+    seen = []
+    for asking in (ASK, NOBODY, NOBODY, NOBODY):
+        advice = one.consult(asking, picture)
+        seen.append((advice.patient.tolist(), advice.age_steps.tolist(), one.waiting))
+    assert seen == [
+        ([-1, -1], [0, 0], True),
+        ([-1, -1], [0, 0], True),
+        ([0, 1], [2, 2], False),
+        ([0, 1], [3, 3], False),
+    ]
+
+
+def test_robots_at_work_keep_their_patient_and_nobody_doubles_them() -> None:
+    advice = advisor().consult(np.array([True, False]), lambda: picture(task=(0, CODEC.patient(0))))
+    assert advice.patient.tolist() == [1, NO_ADVICE]
+
+
+def test_a_robot_at_work_can_be_assisted() -> None:
+    dig = {"patient_status": np.array([TRAPPED, 0, 0], np.int8), "patient_work_min": np.array([60.0, 0, 0], np.float32)}
+    advice = advisor().consult(np.array([True, False]), lambda: picture(task=(0, CODEC.patient(0)), **dig))
+    assert advice.patient.tolist() == [0, NO_ADVICE]
+
+
+def test_services_carriers_and_the_silent_get_no_advice() -> None:
+    for changes in (
+        {"task": (CODEC.service("recharge"), 0)},
+        {"robot_patient": np.array([2, -1], np.int32)},
+        {"robot_alive": np.array([False, True])},
+    ):
+        assert advisor().consult(ASK, lambda c=changes: picture(**c)).patient.tolist() == [NO_ADVICE, 1]
+
+
+def test_reset_forgets_and_nobody_left_is_no_plan() -> None:
+    one = advisor()
+    one.consult(ASK, picture)
+    one.reset(3)
+    assert one.consult(NOBODY, picture).patient.tolist() == [NO_ADVICE] * 2
+    rescued = {"patient_status": np.full(3, 4, np.int8)}
+    assert one.consult(ASK, lambda: picture(**rescued)).patient.tolist() == [NO_ADVICE] * 2
+    assert one.spent.plans == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"every_steps": 0}, "advisor every_steps: must be >= 1, got 0"),
+        ({"delay_steps": -1}, "advisor delay_steps: must be >= 0, got -1"),
+        ({"max_options": 0}, "advisor max_options"),
+        ({"minimum_trust": 1.5}, "advisor minimum_trust"),
+    ],
+)
+def test_settings_are_checked(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(PlanningError, match=words):
+        advisor(**settings)
+
+
+# The policy
+
+
+def policy_on_ward(delay_steps: int = 0, suite: str = "qkd") -> tuple[Episodes, AdvisorPolicy]:
+    episodes = Episodes(with_horizon(load_scenario("ward"), 120), GameConfig(suite, "mixed"), episodes=3)
+    episodes.reset(np.arange(3), np.arange(3), np.zeros(3, np.int64))
+    advisors = [Advisor(make_planner("exact"), episodes.codec, delay_steps=delay_steps) for _ in range(3)]
+    base = make_policy("gain", episodes.layout, episodes.codec)
+    return episodes, AdvisorPolicy(advisors, base, episodes.layout, episodes.codec, episodes.snapshot)
+
+
+@pytest.mark.parametrize("delay_steps", [0, 2])
+def test_actions_are_allowed_and_patients_are_shared_by_plan_only(delay_steps: int) -> None:
+    episodes, policy = policy_on_ward(delay_steps)
+    rng = np.random.default_rng(0)
+    followed = 0
+    for _ in range(120):
+        before = episodes.out.observation.copy(), episodes.out.mask.copy()
+        actions = policy.act(episodes.out.observation, episodes.out.mask, rng)
+        assert (episodes.out.observation == before[0]).all() and (episodes.out.mask == before[1]).all()
+        assert np.take_along_axis(episodes.out.mask, actions[..., None], 2).all()
+        followed += int(((actions > 0) & (actions <= episodes.layout.patients)).sum())
+        episodes.step(actions)
+    assert followed > 10 and policy.name == "gain+exact"
+
+
+def scripted(policy: AdvisorPolicy, episodes: Episodes, action: list[int]) -> np.ndarray:
+    """Actions of row 0 when the advisor says ``action`` for every row."""
+    advice = SimpleNamespace(action=np.array(action, np.int32))
+    for one in policy.advisors:
+        one.consult = lambda asking, snapshot: advice  # type: ignore[method-assign,assignment]
+        one.drop = lambda robot: None  # type: ignore[method-assign]
+    return policy.act(episodes.out.observation, episodes.out.mask, np.random.default_rng(0))[0]
+
+
+def test_advice_is_followed_where_it_is_possible_and_heard() -> None:
+    episodes, policy = policy_on_ward()
+    last = int(np.flatnonzero(episodes.out.mask[0, 0, 1 : 1 + episodes.layout.patients])[-1]) + 1
+    heard = episodes.layout.feature(episodes.out.observation, "channel", "last_delivered")
+    heard[:] = 1.0
+    alone = scripted(policy, episodes, [NO_ADVICE] * 3)
+    assert alone[0] != last
+    assert scripted(policy, episodes, [last, NO_ADVICE, NO_ADVICE])[0] == last
+    # robot 1 is told to take what robot 0 would have taken: robot 0 leaves it alone
+    told = scripted(policy, episodes, [NO_ADVICE, int(alone[0]), NO_ADVICE])
+    assert told[1] == alone[0] and told[0] != alone[0]
+    heard[0, 0] = 0.0
+    assert scripted(policy, episodes, [last, NO_ADVICE, NO_ADVICE])[0] == alone[0]
+    heard[0, 0] = 1.0
+    episodes.out.mask[0, 0, last] = 0
+    assert scripted(policy, episodes, [last, NO_ADVICE, NO_ADVICE])[0] == alone[0]
+
+
+def test_a_policy_that_follows_needs_task_control() -> None:
+    episodes, policy = policy_on_ward()
+    with pytest.raises(ValueError, match="control='move' is not allowed"):
+        AdvisorPolicy([], policy.base, episodes.layout, ActionCodec("move", 3, 2), episodes.snapshot)
+
+
+# The wrapper
+
+
+def wrapped(planner: str = "exact", **settings: Any) -> AdvisorWrapper:
+    return AdvisorWrapper(hospital_rescue_v0.parallel_env(max_cycles=60, threats="mixed", **settings), planner, 3)
+
+
+@pytest.mark.parametrize("action_mask", ["obs", "info", "rllib", "none"])
+@pytest.mark.parametrize(("control", "observation"), [("task", "flat"), ("task", "graph"), ("move", "flat")])
+def test_the_wrapped_environment_conforms(action_mask: str, control: str, observation: str) -> None:
+    env = wrapped(action_mask=action_mask, control=control, observation=observation)
+    parallel_api_test(env, num_cycles=70)
+    assert env.observation_space("robot_0") is env.observation_space("robot_0")
+    assert env.budget.plans > 0
+    observations, _ = env.reset(seed=4)
+    for _ in range(59):
+        assert all(env.observation_space(a).contains(o) for a, o in observations.items())
+        observations, *_ = env.step({a: env.action_space(a).sample() for a in env.agents})
+
+
+@pytest.mark.parametrize("planner", ["exact", "random"])
+def test_the_same_seed_gives_the_same_advice(planner: str) -> None:
+    parallel_seed_test(lambda: wrapped(planner))
+    runs = [episode(wrapped(planner), seed=9) for _ in range(2)]
+    assert (runs[0] == runs[1]).all()
+    env = wrapped(planner)
+    episode(env, seed=2)
+    assert (episode(env, seed=9) == runs[0]).all()
+    assert (episode(env, seed=9)[:, : env.unwrapped.layout.size] == plain(seed=9)).all()
+
+
+def episode(env: Any, seed: int) -> np.ndarray:
+    """All flat observations of an episode of allowed actions chosen by rule."""
+    observations, _ = env.reset(seed=seed)
+    seen = []
+    while env.agents:
+        seen += [observations[a]["observation"] for a in env.agents]
+        actions = {a: int(np.flatnonzero(observations[a]["action_mask"])[1]) for a in env.agents}
+        observations, *_ = env.step(actions)
+    return np.array(seen)
+
+
+def plain(seed: int) -> np.ndarray:
+    return episode(hospital_rescue_v0.parallel_env(max_cycles=60, threats="mixed"), seed)
+
+
+def test_the_block_says_what_the_advice_is() -> None:
+    env = wrapped()
+    observations, _ = env.reset(seed=1)
+    assert tuple(env.layout.blocks)[-1] == "advice" and env.layout.size == env.unwrapped.layout.size + 16
+    given = 0
+    for _ in range(60):
+        for agent in env.agents:
+            r, flat = int(agent[-1]), observations[agent]["observation"]
+            block = dict(zip(ADVICE_FEATURES, env.layout.slice(flat, "advice")[0].tolist(), strict=True))
+            slot = int(env.advice.patient[r])
+            if not block["given"]:
+                assert not any(block.values())
+                continue
+            given += 1
+            assert observations[agent]["action_mask"][env.advice.action[r]] == 1
+            assert block["slot"] == pytest.approx((slot + 1) / env.layout.patients)
+            assert [v for k, v in block.items() if k.startswith("patient_")] == pytest.approx(
+                env.layout.slice(flat, "tasks")[slot].tolist()
+            )
+            assert block["age"] == pytest.approx(env.advice.age_steps[r] / (env.advice.age_steps[r] + 60.0))
+        observations, *_ = env.step({a: 0 for a in env.agents})
+        if not env.agents:
+            break
+    assert given > 0 and env.budget.to_dict()["plans"] == env.budget.plans
+
+
+def test_only_an_environment_with_a_twin_can_be_wrapped() -> None:
+    class Other:
+        unwrapped = object()
+
+    with pytest.raises(ValueError, match="env="):
+        AdvisorWrapper(Other())
+    with pytest.raises(PlanningError, match="unknown planner 'oracle'"):
+        wrapped("oracle")
