@@ -27,8 +27,8 @@ _WORD = 8  # bytes of one table entry
 class FrameType(types.Type):
     """Numba's view of a frame: field names with their array or frame types, and each field's place in the table."""
 
-    def __init__(self, name: str, fields: tuple[tuple[str, types.Type, int], ...]) -> None:
-        self.fields = {field: (kind, place) for field, kind, place in fields}
+    def __init__(self, name: str, fields: tuple[tuple[str, Any, int], ...]) -> None:
+        self.fields: dict[str, tuple[Any, int]] = {field: (kind, place) for field, kind, place in fields}
         super().__init__(f"Frame({name}, {fields})")
 
 
@@ -77,7 +77,7 @@ def _describe(fields: Any) -> tuple[list[int], FrameType]:
             if not value.flags.c_contiguous:
                 raise TypeError(f"{type(fields).__name__}.{name} is not C-contiguous")
             words += [value.ctypes.data, *value.shape, *value.strides]
-            kind: types.Type = types.Array(from_dtype(value.dtype), value.ndim, "C")
+            kind: Any = types.Array(from_dtype(value.dtype), value.ndim, "C")
         elif hasattr(value, "_fields"):
             inner, kind = _describe(value)
             words += inner
@@ -111,7 +111,7 @@ def _unbox_frame(frame: FrameType, value: Any, c: Any) -> NativeValue:
 class _FrameAttribute(AttributeTemplate):
     key = FrameType
 
-    def generic_resolve(self, frame: FrameType, name: str) -> types.Type | None:
+    def generic_resolve(self, frame: FrameType, name: str) -> Any:
         return frame.fields[name][0] if name in frame.fields else None
 
 

@@ -10,7 +10,8 @@
 | Observation | Box float32 in [0, 1], in named blocks |
 
 Robots rescue patients in a collapsed hospital. What a robot knows is the last view of the digital twin that a
-(simulated) QKD-secured channel delivered, merged with what it sees itself. Attackers and the failing building work against that.
+(simulated) QKD-secured channel delivered, merged with what it sees itself. Attackers and the failing building work
+against that.
 
 **Observation.** With ``action_mask="obs"`` a dict ``{"observation": (F,) float32, "action_mask": (A,) int8}``; the flat
 vector is made of the blocks ``self``, ``passages``, ``tasks``, ``services``, ``team``, ``channel``, ``time``, which

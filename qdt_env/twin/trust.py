@@ -21,7 +21,7 @@ def chi2_3_cdf(d):
 
 @rule
 def information(peer_var, reading_var):
-    """Information iota = 1 / (1 + P / sigma^2), in [0, 1]: how much the others' estimate can tell about this reading."""
+    """Information iota = 1 / (1 + P / sigma^2), in [0, 1]: how much the others can tell about this reading."""
     return 1.0 / (1.0 + peer_var / reading_var)
 
 
