@@ -18,6 +18,7 @@ from qdt_env.twin.snapshot import TwinSnapshot
 NO_ADVICE = -1
 _STREAM = 0xAD  # keeps the planners' draws apart from those of other users of the seed
 _MINUTES_PER_HOUR = 60.0
+_NOTHING = 1e-9  # survivors per minute: rounding, and no gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,16 +260,17 @@ class Advisor:
 def read_plan(problem: Problem, plan: Plan, robots: int) -> tuple[np.ndarray, np.ndarray]:
     """Patients (R,) int32 and claimed values (R,) float32 [survivors per hour] of a plan.
 
-    A group's value is its own linear gain and, shared equally with the other robot, that of its couplings.
+    A robot's value is its own linear gain and half of that of its couplings, the other half being the others'. A robot
+    without which the plan would be as good gets no advice: it may find something better to do, such as clearing a way.
     """
     patient = np.full(robots, NO_ADVICE, np.int32)
     value = np.zeros(robots, np.float32)
+    groups = np.arange(problem.groups)
     for g, robot in enumerate(problem.group_ids.tolist()):
         t = int(plan.choice[g])
-        slot = int(problem.option_ids[t])
-        if slot == NO_TASK:
-            continue
-        others = problem.pairwise[g, t, np.arange(problem.groups), plan.choice].sum()
-        patient[robot] = slot
-        value[robot] = max(0.0, -(problem.linear[g, t] + 0.5 * others)) * _MINUTES_PER_HOUR
+        own = float(problem.linear[g, t])
+        shared = float(problem.pairwise[g, t, groups, plan.choice].sum())
+        if problem.option_ids[t] != NO_TASK and own + shared < -_NOTHING:
+            patient[robot] = problem.option_ids[t]
+            value[robot] = max(0.0, -(own + 0.5 * shared)) * _MINUTES_PER_HOUR
     return patient, value

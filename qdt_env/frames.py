@@ -89,7 +89,7 @@ def _describe(fields: Any) -> tuple[list[int], FrameType]:
 
 @typeof_impl.register(Frame)
 def _typeof_frame(value: Frame, _: Any) -> FrameType:
-    return value._numba_type_  # type: ignore[no-any-return]
+    return value._numba_type_
 
 
 @register_model(FrameType)
@@ -111,7 +111,7 @@ def _unbox_frame(frame: FrameType, value: Any, c: Any) -> NativeValue:
 class _FrameAttribute(AttributeTemplate):
     key = FrameType
 
-    def generic_resolve(self, frame: FrameType, name: str) -> Any:
+    def generic_resolve(self, frame: FrameType, name: str) -> Any:  # type: ignore[override]  # as Numba documents it
         return frame.fields[name][0] if name in frame.fields else None
 
 

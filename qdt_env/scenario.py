@@ -93,6 +93,7 @@ _TEAMS = {
     "clinic": ("tracked",) * 4 + ("legged",) * 2 + ("aerial",) * 2,
     "hospital": ("tracked",) * 12 + ("legged",) * 8 + ("aerial",) * 4,
 }
+_WARD_M2_PER_PERSON = 6.5  # a ward is bedded more densely than the Hazus mean of all hospital floors (assumed)
 _HORIZONS = {"ward": 180, "clinic": 720, "hospital": 720}
 PRESET_NAMES = tuple(_TEAMS)
 
@@ -112,7 +113,9 @@ def load_scenario(scenario: str | Path | ScenarioConfig, *, building_seed: int =
         return scenario
     if str(scenario) in _TEAMS:
         name = str(scenario)
-        return ScenarioConfig(name, generate_building(name, building_seed), _TEAMS[name], _HORIZONS[name])
+        physical = PhysicalConfig(area_per_person_m2=_WARD_M2_PER_PERSON) if name == "ward" else PhysicalConfig()
+        building = generate_building(name, building_seed)
+        return ScenarioConfig(name, building, _TEAMS[name], _HORIZONS[name], physical=physical)
     path = Path(scenario)
     known = path.suffix.lower() in (".json", ".graphml")
     if not path.is_file() and not known:

@@ -247,8 +247,11 @@ def _problem(
 
 
 def _with_fixed(problem: Problem, at_work: Mapping[int, int]) -> Problem:
-    """The problem with the robots at work held to their patients, the second on a patient as its assistant."""
-    linear = np.array(problem.linear)
+    """The problem with the robots at work held to their patients, the second on a patient as its assistant.
+
+    What is under way counts as done by who does it: another lead of that patient adds nothing.
+    """
+    linear, pairwise = np.array(problem.linear), np.array(problem.pairwise)
     kept = np.ones(problem.groups, dtype=bool)
     leads: set[int] = set()
     for g, robot in enumerate(problem.group_ids.tolist()):
@@ -263,9 +266,8 @@ def _with_fixed(problem: Problem, at_work: Mapping[int, int]) -> Problem:
         value = linear[g, column] if np.isfinite(linear[g, column]) else 0.0
         linear[g] = np.inf
         linear[g, column] = value
-    return replace(
-        problem,
-        linear=linear[kept],
-        pairwise=problem.pairwise[kept][:, :, kept],
-        group_ids=problem.group_ids[kept],
-    )
+        for h in np.flatnonzero(np.isfinite(problem.linear[:, columns[0]])):
+            if h != g:
+                lost = max(pairwise[g, columns[0], h, columns[0]], -problem.linear[h, columns[0]])
+                pairwise[g, columns[0], h, columns[0]] = pairwise[h, columns[0], g, columns[0]] = lost
+    return replace(problem, linear=linear[kept], pairwise=pairwise[kept][:, :, kept], group_ids=problem.group_ids[kept])
