@@ -1,4 +1,4 @@
-"""Measuring on a shared machine: CPU time of the own thread, and a calibration loop that tells how fast the core is now.
+"""Measuring on a shared machine: CPU time of the own thread, and a loop that tells how fast the core is just now.
 
 Other processes take the core away (which wall time shows and the thread's CPU time does not) and slow down what runs on
 it (shared caches, clock frequency), which both show. So every chunk of measured work is followed by a fixed amount of

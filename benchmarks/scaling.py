@@ -1,4 +1,4 @@
-"""How the cost of a step grows with episodes, zones, patients and robots: one at a time, two levels of all, and all together.
+"""How the cost of a step grows with episodes, zones, patients and robots: one at a time, at two levels, all together.
 
     python benchmarks/scaling.py                     # some minutes; writes docs/figures/scaling.png
     python benchmarks/scaling.py --json scaling.json
@@ -23,6 +23,7 @@ from _figure import draw
 from _measure import Calibration, Stopwatch, machine
 from _missions import ROOT, TASKS, actions_of, agents_acting, begin, bytes_by_part, sizes
 from _phases import PhaseClock, counter_works
+from rich.table import Table
 
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.hospital import PRESETS, GeneratorConfig, generate_building
@@ -91,6 +92,8 @@ def scenario_of(size: Sizes) -> ScenarioConfig:
 class Point:
     """One size, measured again and again.
 
+    With rows given, the engine's own batched step is timed; else the step that tells the phases apart.
+
     Attributes:
         facts: sizes, rows, bytes of state, patients listed.
         draws: cost of a step of one episode in Philox draws, by repeat.
@@ -100,6 +103,7 @@ class Point:
     def __init__(self, scenario: ScenarioConfig, rows: int | None, steps: int) -> None:
         """Rows so that all points hold about the same state, if not given."""
         self._scenario, self._rows, self._steps = scenario, rows, steps
+        self._whole = rows is not None
         self.facts: dict[str, float] = dict(sizes(scenario))
         self.draws: list[float] = []
         self.shares: list[dict[str, float]] = []
@@ -112,13 +116,14 @@ class Point:
         episodes = Episodes(self._scenario, GameConfig(), self._rows)
         begin(episodes, seed)
         clock, watch = PhaseClock(episodes), Stopwatch(calibration)
+        step_all = episodes.step if self._whole else clock.step
         alive = 0
         for step, actions in zip(range(self._steps + 1), actions_of(episodes, TASKS, seed), strict=False):
             if step == 0:  # the first step meets cold caches and fresh pages
-                clock.step(actions)
+                step_all(actions)
                 continue
             alive += agents_acting(episodes)
-            watch.time(clock.step, actions, work=self._rows)
+            watch.time(step_all, actions, work=self._rows)
             clock.count()
             if watch.pending_s > 2e-3 or step == self._steps:
                 watch.end_chunk()
@@ -138,7 +143,8 @@ class Point:
             total = draws * quiet_s * 1e6
             ways, seen = total * shares["find ways"], total * shares["observe"]
             by_part.append({"total": total, "find ways": ways, "observe": seen, "rest": total - ways - seen})
-        costs = {f"{part}_us": median(cost[part] for cost in by_part) for part in PARTS}
+        parts = PARTS[:1] if self._whole else PARTS
+        costs = {f"{part}_us": median(cost[part] for cost in by_part) for part in parts}
         totals = [cost["total"] for cost in by_part]
         return {**costs, "total_us_low": min(totals), "total_us_high": max(totals)}
 
@@ -227,7 +233,7 @@ def exponents(scale: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 
 def interactions(rows: list[dict[str, float]], part: str) -> dict[str, float]:
-    """Exact coefficients of 1, Z, P, R, ZP, ZR, PR, ZPR at the eight corners, as shares of the largest corner's cost."""
+    """Coefficients of 1, Z, P, R, ZP, ZR, PR, ZPR through the eight corners, as shares of the largest corner's cost."""
     axes = ("zones", "patients", "robots")
     low = {axis: min(row[axis] for row in rows) for axis in axes}
     high = {axis: max(row[axis] for row in rows) for axis in axes}
@@ -246,29 +252,30 @@ def interactions(rows: list[dict[str, float]], part: str) -> dict[str, float]:
 
 def show(results: dict[str, Any]) -> None:
     """Tables of the results."""
-    from rich.table import Table
-
     console = screen()
     for name, rows in results["sweeps"].items():
         if not rows:
             continue
         table = Table(title=f"Cost of one step of one episode: {name}")
-        number: dict[str, Callable[[dict[str, float]], str]] = {
+        cells: dict[str, Callable[[dict[str, float]], str]] = {
             "episodes": lambda row: f"{row['rows']:.0f}",
             "zones": lambda row: f"{row['zones']:.0f}",
             "patients": lambda row: f"{row['patients']:.0f}",
             "robots": lambda row: f"{row['robots']:.0f}",
             "total, us": lambda row: f"{row['total_us']:.2f}",
             "lowest .. highest": lambda row: f"{row['total_us_low']:.2f} .. {row['total_us_high']:.2f}",
-            "find ways, us": lambda row: f"{row['find ways_us']:.2f}",
-            "observe, us": lambda row: f"{row['observe_us']:.2f}",
-            "rest, us": lambda row: f"{row['rest_us']:.2f}",
             "us a robot": lambda row: f"{row['total_us'] / row['robots']:.2f}",
         }
-        for heading in number:
+        if name != "episodes":
+            cells |= {
+                "find ways, us": lambda row: f"{row['find ways_us']:.2f}",
+                "observe, us": lambda row: f"{row['observe_us']:.2f}",
+                "rest, us": lambda row: f"{row['rest_us']:.2f}",
+            }
+        for heading in cells:
             table.add_column(heading, justify="right")
         for row in rows:
-            table.add_row(*(cell(row) for cell in number.values()))
+            table.add_row(*(cell(row) for cell in cells.values()))
         console.print(table)
     show_fits(results["fits"])
 

@@ -258,8 +258,9 @@ def show_phases(results: dict[str, Any]) -> None:
         console.print("No cycle counter that a program may read here: no phase shares.")
     for name, memory in results["memory"].items():
         console.print(
-            f"{name}: a row is {memory['state_bytes'] / 1024:.1f} KiB of state and {memory['out_bytes'] / 1024:.1f} KiB "
-            f"handed out; at {results['copy_bytes_s'] / 1e9:.1f} GB/s reading and writing all of it takes "
+            f"{name}: a row is {memory['state_bytes'] / 1024:.1f} KiB of state and "
+            f"{memory['out_bytes'] / 1024:.1f} KiB handed out; "
+            f"at {results['copy_bytes_s'] / 1e9:.1f} GB/s reading and writing all of it takes "
             f"{memory['floor_us']:.2f} us, {100 * memory['share']:.0f} % of the {memory['step_us']:.2f} us of a step."
         )
 

@@ -43,7 +43,7 @@ def test_demo_compares_on_the_same_seeds(tmp_path: Path, capsys: pytest.CaptureF
     results = json.loads((out / "results.json").read_text())["results"]
     lines = results["lines"]
     assert list(lines) == [line.name for line in demo_command.LINES]
-    assert len({str(line["metrics"]["survivors_none"]) for line in lines.values()}) == 1
+    assert len({str(line["metrics"]["patients"]) for line in lines.values()}) == 1
     assert set(results["score_difference_to_gain"]) == set(lines) - {"gain"}
     assert lines["gain + qaoa"]["planner"]["shots"] > 0 and lines["gain"]["planner"] is None
 
@@ -81,8 +81,8 @@ def test_threats_prints_the_readme_table(
         (["run", "--control", "fly"], "control='fly' is not allowed"),
         (["run", "--control", "move", "--policy", "gain"], "control='move' is not allowed for policy 'gain'"),
         (["run", "--episodes", "0"], "episodes=0 is not allowed: 1 to 100000"),
-        (["run", "--episodes", "many"], "many"),
-        (["run", "--seed", "-1"], "seed"),
+        (["run", "--episodes", "many"], "'--episodes' / '-n': given many: "),
+        (["run", "--seed", "-1"], "given -1"),
         (["run", "--json", "no/such/r.json"], "--json: got 'no/such/r.json', allowed is a file in an existing folder"),
         (["run", "--colour", "red"], "--colour"),
         (["demo", "--episodes", "-3"], "episodes=-3 is not allowed"),

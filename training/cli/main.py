@@ -33,8 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: None for those of the process.
     """
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=given, prog_name="qdt", standalone_mode=False)
     except (ValueError, OSError) as error:
         return _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -42,15 +43,20 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # Typer brings its own copy of Click or not, by version: know its errors by what they do
         if not hasattr(error, "format_message"):
             raise
-        return _refuse(_usage(error))
+        return _refuse(_usage(error, given))
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: Any) -> str:
-    """A mistake on the command line itself, with where help is."""
+def _usage(error: Any, given: list[str]) -> str:
+    """A mistake on the command line itself: the parameter, what was given, what is allowed, and where help is."""
+    message = str(error.format_message()).rstrip(".")
+    options = getattr(getattr(error, "param", None), "opts", ())
+    for option, value in zip(given, given[1:], strict=False):
+        if option in options and ": " in message:
+            message = message.replace(": ", f": given {value}: ", 1)
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "qdt"
-    return f"{error.format_message().rstrip('.')} (see: {command} --help)" if str(error.format_message()) else ""
+    return f"{message} (see: {command} --help)" if message else ""
 
 
 def _refuse(message: str) -> int:

@@ -67,14 +67,21 @@ def run(
     }  # fmt: skip
     if json_file is not None:
         write_json(json_file, "run", config, summary(played))
-    screen().print(_table(played, mission.name))
+    console = screen()
+    console.print(_title(played, mission.name))
+    console.print(_table(played))
 
 
-def _table(missions: Missions, scenario: str) -> Table:
-    """Means per mission with intervals, and the planner's budget."""
+def _title(missions: Missions, scenario: str) -> str:
+    """Who played what."""
     who = missions.policy if missions.advisor == NO_ADVISOR else f"{missions.policy} advised by {missions.advisor}"
-    title = f"{who} on {scenario}, suite {missions.game.suite}, threats {missions.game.threats}"
-    table = Table(title=f"{title}: {missions.seeds.size} missions", title_justify="left")
+    game = f"suite {missions.game.suite}, threats {missions.game.threats}"
+    return f"{who} on {scenario}, {game}: {missions.seeds.size} missions"
+
+
+def _table(missions: Missions) -> Table:
+    """Means per mission with intervals, and the planner's budget."""
+    table = Table()
     table.add_column("per mission")
     table.add_column("mean, 95 %", justify="right")
     for name, places in _SHOWN:

@@ -1,0 +1,130 @@
+"""The benchmarks run and say what they promise; their phases are the engine's. No time is asserted."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.scenario import load_scenario
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SPEED = {"work", "repeats", "per_cpu_s", "per_cpu_s_low", "per_cpu_s_high", "per_wall_s", "per_quiet_s", "draws"}
+CALIBRATION = {"draw_ns", "draw_ns_low", "draw_ns_high", "draw_ns_quiet", "calibrations"}
+PARTS = {"total", "find ways", "observe", "rest"}
+
+
+@pytest.fixture
+def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The benchmarks import what stands beside them."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def run(script: str, *arguments: str, folder: Path) -> tuple[dict[str, Any], str]:
+    """Results and output of a quick run."""
+    file = folder / "results.json"
+    path = os.pathsep.join([str(BENCHMARKS.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), "--quick", "--json", str(file), *arguments],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(file.read_text(encoding="utf-8")), done.stdout
+
+
+@pytest.mark.slow
+def test_step_speed_reports_reached_and_aim(tmp_path: Path) -> None:
+    document, output = run("step_speed.py", folder=tmp_path)
+    assert {"command", "versions", "config", "results"} <= document.keys()
+    results = document["results"]
+    assert CALIBRATION <= results["calibration"].keys()
+    assert {"processor", "cores", "load"} <= results["machine"].keys()
+    here = {"ward", "clinic"} if (BENCHMARKS.parents[1] / "shared" / "data" / "clinic.json").is_file() else {"ward"}
+    assert {row["scenario"] for row in results["batched"]} == here == results["memory"].keys()
+    for row in results["batched"] + results["pettingzoo"]:
+        assert SPEED | {"scenario", "workload", "aim", "ratio", "ratio_quiet"} <= row.keys()
+        assert row["workload"] in ("random tasks", "continue")
+        assert row["per_cpu_s_low"] <= row["per_cpu_s"] <= row["per_cpu_s_high"]
+    for shares in results["phases"].values():
+        assert shares is None or sum(shares.values()) == pytest.approx(1.0)
+    for memory in results["memory"].values():
+        assert {"state_bytes", "out_bytes", "floor_us", "step_us", "share"} <= memory.keys()
+    assert results["mpe2"] == "not installed" or SPEED <= results["mpe2"].keys()
+    assert ("mpe2 is not installed" in output) == (results["mpe2"] == "not installed")
+
+
+@pytest.mark.slow
+def test_scaling_reports_sweeps_and_fits_and_draws(tmp_path: Path, on_path: None) -> None:
+    from _phases import counter_works
+
+    if not counter_works():
+        pytest.skip("no cycle counter that a program may read on this processor")
+    document, _ = run("scaling.py", "--figure", str(tmp_path / "scaling.png"), folder=tmp_path)
+    results = document["results"]
+    assert CALIBRATION <= results["calibration"].keys()
+    assert set(results["sweeps"]) == {"episodes", "zones", "patients", "robots", "together", "corners"}
+    for name, rows in results["sweeps"].items():
+        for row in rows:
+            assert {"zones", "patients", "robots", "rows", "total_us", "total_us_low", "total_us_high"} <= row.keys()
+            assert name == "episodes" or row["listed"] == row["patients"], "every patient slot is taken"
+    for axis in ("zones", "patients", "robots", "together", "per robot"):
+        assert results["fits"][axis].keys() == PARTS
+    assert {"offset", "slope", "r2", "worst", "exponent"} <= results["fits"]["episodes"].keys()
+    assert (tmp_path / "scaling.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_lines_exponents_and_interactions_are_found(on_path: None) -> None:
+    from scaling import exponents, interactions, line
+
+    x = np.array([1.0, 2.0, 4.0, 8.0])
+    fit = line(x, 3.0 + 2.0 * x)
+    assert [fit["offset"], fit["slope"], fit["r2"], fit["worst"]] == pytest.approx([3.0, 2.0, 1.0, 0.0])
+    assert exponents(x, 5.0 * x**1.5) == {"exponent": pytest.approx(1.5), "between": [pytest.approx(1.5)] * 3}
+    corners = [
+        {"zones": z, "patients": p, "robots": r, "total_us": 1.0 + z + 2.0 * z * r}
+        for z in (1.0, 2.0) for p in (3.0, 6.0) for r in (5.0, 10.0)
+    ]  # fmt: skip
+    shares = interactions(corners, "total")
+    whole = 1.0 + 2.0 + 40.0
+    assert shares["constant"] == pytest.approx(1.0 / whole) and shares["zones"] == pytest.approx(2.0 / whole)
+    assert shares["zones x robots"] == pytest.approx(40.0 / whole)
+    assert sum(abs(share) for share in shares.values()) == pytest.approx(1.0)
+
+
+def test_rates_divide_by_what_the_core_was_worth(on_path: None) -> None:
+    from _measure import Sample, rates
+
+    slow_and_fast = [[Sample(100.0, 2.0, 4.0, 2e-9)], [Sample(100.0, 1.0, 1.0, 1e-9)]]
+    speed = rates(slow_and_fast, quiet_s=1e-9)
+    assert [speed["per_cpu_s_low"], speed["per_cpu_s"], speed["per_cpu_s_high"]] == [50.0, 75.0, 100.0]
+    assert speed["per_wall_s"] == 62.5 and speed["work"] == 200.0
+    assert speed["draws"] == pytest.approx(1e7) and speed["per_quiet_s"] == pytest.approx(100.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threats", ["none", "mixed"])
+def test_the_phases_add_up_to_the_engines_step(on_path: None, threats: str) -> None:
+    from _missions import TASKS, actions_of, begin
+    from _phases import PHASES, PhaseClock, counter_works
+
+    if not counter_works():
+        pytest.skip("no cycle counter that a program may read on this processor")
+    ours, engines = (Episodes(load_scenario("ward"), GameConfig(threats=threats), 8) for _ in range(2))
+    begin(ours, 3)
+    begin(engines, 3)
+    clock = PhaseClock(ours)
+    for _, actions in zip(range(185), actions_of(engines, TASKS, 0), strict=False):
+        clock.step(actions)
+        clock.count()
+        engines.step(actions)
+        for name in engines.out._fields:
+            np.testing.assert_array_equal(getattr(ours.out, name), getattr(engines.out, name), err_msg=name)
+    assert (ours.state.clock == engines.state.clock).all()
+    assert (ours.state.twin.patients == engines.state.twin.patients).all()
+    shares = clock.shares()
+    assert list(shares) == list(PHASES) and all(share > 0.0 for share in shares.values())
