@@ -5,8 +5,8 @@ import numpy as np
 from qdt_env.compiled import phase, rule
 from qdt_env.hospital.graph import ELEVATOR
 from qdt_env.hospital.routing import customise, travel_times, travel_times_to_any
-from qdt_env.physical.robots import can_do, crossing_time_s
-from qdt_env.physical.state import BLOCKED, CLEAR, GO, NO_ROUTE, OPEN, ROUTE_HOPS, TRACKED
+from qdt_env.physical.robots import expected_crossing_s
+from qdt_env.physical.state import BLOCKED, CLEAR, GO, NO_ROUTE, ROUTE_HOPS, TRACKED
 from qdt_env.spaces import CONTINUE
 
 
@@ -22,19 +22,6 @@ def nearest_entrance(b, r, setup, state):
     return best
 
 
-@rule
-def believed_crossing_s(b, r, e, setup, state):
-    """Seconds that robot ``r`` expects a passage to take, with the clearing of a blocked one if it can clear."""
-    passage = setup.site.passages[e]
-    cfg = setup.physical[0]
-    kind = state.world.robots[b, r].kind
-    condition = state.belief.passages[b, r, e].condition
-    if condition == BLOCKED and can_do(kind, CLEAR):
-        clearing_s = cfg.clear_median_min * np.float32(60.0)
-        return clearing_s + crossing_time_s(kind, passage.kind, passage.length_m, OPEN, False, cfg)
-    return crossing_time_s(kind, passage.kind, passage.length_m, condition, False, cfg)
-
-
 @phase
 def refresh_map(b, r, setup, state):
     """Fill the arc times of the believed map and the times to the entrances, if the map changed."""
@@ -42,8 +29,13 @@ def refresh_map(b, r, setup, state):
     if mind.map_dirty == 0:
         return
     site = setup.site
+    kind = state.world.robots[b, r].kind
     for e in range(site.passages.shape[0]):
-        state.belief.crossing_s[b, r, e] = believed_crossing_s(b, r, e, setup, state)
+        passage = site.passages[e]
+        condition = state.belief.passages[b, r, e].condition
+        state.belief.crossing_s[b, r, e] = expected_crossing_s(
+            kind, passage.kind, passage.length_m, condition, setup.physical[0]
+        )
     customise(setup.hierarchy, state.belief.crossing_s[b, r], state.belief.arc_s[b, r])
     travel_times_to_any(setup.hierarchy, state.belief.arc_s[b, r], site.entrances, state.belief.exit_s[b, r])
     mind.map_dirty = 0

@@ -52,6 +52,18 @@ def crossing_time_s(kind, passage_kind, length_m, condition, carrying, cfg):
 
 
 @rule
+def expected_crossing_s(kind, passage_kind, length_m, condition, cfg):
+    """Seconds that a robot kind expects a passage to take: as :func:`crossing_time_s`, with the clearing of rubble.
+
+    A kind that can clear counts a blocked passage as the median clearing time and the open crossing.
+    """
+    if condition == BLOCKED and can_do(kind, CLEAR):
+        clearing_s = cfg.clear_median_min * np.float32(60.0)
+        return clearing_s + crossing_time_s(kind, passage_kind, length_m, OPEN, False, cfg)
+    return crossing_time_s(kind, passage_kind, length_m, condition, False, cfg)
+
+
+@rule
 def can_do(kind, verb):
     """Whether a robot kind has the tool for a verb: legged carry kits, tracked dig, clear, drag; aerial only look."""
     if verb == EXTRICATE or verb == CLEAR or verb == PICK_UP or verb == HAND_OVER:

@@ -7,10 +7,11 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from qdt_env.compiled import phase
 from qdt_env.hospital.graph import HospitalGraph
 from qdt_env.hospital.routing import Hierarchy, customise, travel_times, travel_times_to_any
 from qdt_env.physical.config import PhysicalConfig
-from qdt_env.physical.robots import crossing_time_s
+from qdt_env.physical.robots import expected_crossing_s
 from qdt_env.physical.state import DAMAGE_STATES, PASSAGE_CONDITIONS, PATIENT_STATUS, ROBOT_KINDS
 from qdt_env.records import as_record
 
@@ -95,16 +96,9 @@ class TwinSnapshot:
     def _arc_times(self, kind: int) -> Array:
         """Arc times of the believed map for a robot kind, computed once per kind."""
         if kind not in self._arcs:
-            parameters = self._parameters
-            crossing = np.array(
-                [
-                    crossing_time_s(kind, k, length, condition, False, parameters)
-                    for k, length, condition in zip(
-                        self.building.passage_kind, self.building.length_m, self.passage_condition, strict=True
-                    )
-                ],
-                np.float32,
-            )
+            crossing = np.empty(self.building.n_passages, np.float32)
+            kinds, lengths = self.building.passage_kind, self.building.length_m
+            expect_crossings(kind, kinds, lengths, self.passage_condition, self._parameters, crossing)
             self._arcs[kind] = np.empty(self.hierarchy.arc_zone.size, np.float32)
             customise(self.hierarchy, crossing, self._arcs[kind])
         return self._arcs[kind]
@@ -124,3 +118,10 @@ class TwinSnapshot:
         kinds = ", ".join(f"{int(np.sum(self.robot_kind == k))} {name}" for k, name in enumerate(ROBOT_KINDS))
         left = int(np.sum((self.patient_status > 0) & (self.patient_status < PATIENT_STATUS.index("handed over"))))
         return f"TwinSnapshot(step {self.step}: {listed} patients, {known} seen, {left} left; {kinds})"
+
+
+@phase
+def expect_crossings(kind, passage_kind, length_m, condition, cfg, crossing_s):
+    """Fill ``crossing_s`` (E,) with the seconds that a robot kind expects each passage to take."""
+    for e in range(crossing_s.shape[0]):
+        crossing_s[e] = expected_crossing_s(kind, passage_kind[e], length_m[e], condition[e], cfg)

@@ -1,4 +1,4 @@
-"""Missions as a whole on the real clinic: which policies win, and what information is worth. Paired seeds throughout."""
+"""Missions as a whole on the real clinic: which policies win, what information is worth. Paired seeds throughout."""
 
 from dataclasses import replace
 from functools import cache

@@ -62,7 +62,7 @@ _HEADINGS = (
     "forged,\naccepted", "stale\ndecis.", "key bits", "plans", "shots", "circ-\nuits", "ms per\nplan",
 )  # fmt: skip
 _PICTURED = Line("gain", "qaoa")
-_SEEDS_BY_ZONES = ((60, 80), (450, 8))  # missions per line in buildings of fewer zones than this
+_SEEDS_BY_ZONES = ((60, 80), (450, 6))  # missions per line in buildings of fewer zones than this
 _SEEDS_ELSE = 2
 
 
