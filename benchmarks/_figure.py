@@ -58,7 +58,7 @@ def _episodes(panel: Any, results: dict[str, Any]) -> None:
     panel.errorbar(x, y, [y - low, high - y], fmt="o", ms=4, color=_COLOURS["total"], elinewidth=1)
     panel.plot(x, fit["offset"] + fit["slope"] * x, color=_COLOURS["total"], lw=1)
     panel.set(xscale="log", yscale="log", xlabel="episodes (ward)", ylabel="one call of the batched step [µs]")
-    panel.set_title(f"Linear in episodes: {fit['slope']:.1f} µs each, R² = {fit['r2']:.4f}")
+    panel.set_title(f"Episodes: {fit['slope']:.1f} µs each, line R² = {fit['r2']:.4f}")
 
 
 def _one(panel: Any, axis: str, results: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ def _one(panel: Any, axis: str, results: dict[str, Any]) -> None:
         panel.plot(ends, fits[part]["offset"] + fits[part]["slope"] * ends, color=colour, lw=1)
     held = ", ".join(f"{rows[0][other]:.0f} {other}" for other in _AXES if other != axis)
     panel.set(xlabel=f"{axis} ({held})", ylabel="step of one episode [µs]", xlim=(0, None), ylim=(0, None))
-    panel.set_title(f"Linear in {axis}: R² = {fits['total']['r2']:.3f}")
+    panel.set_title(f"{axis.capitalize()}, the others held: line R² = {fits['total']['r2']:.3f}")
 
 
 def _together(panel: Any, results: dict[str, Any]) -> None:
@@ -85,16 +85,17 @@ def _together(panel: Any, results: dict[str, Any]) -> None:
     start = rows[0]["total_us"]
     for power, style in ((1, ":"), (2, "--"), (3, "-.")):
         guide = start * k**power
-        shown = guide <= 3 * rows[-1]["total_us"]
+        shown = guide <= 1.5 * rows[-1]["total_us"] * k.max() ** 0.3
         panel.plot(k[shown], guide[shown], style, color="#9a9a9a", lw=1)
         panel.annotate(f"k{'' if power == 1 else '²³'[power - 2]}", (k[shown][-1], guide[shown][-1]), color="#707070",
-                       xytext=(4, 0), textcoords="offset points", va="center")  # fmt: skip
+                       xytext=(6, 0), textcoords="offset points", va="center")  # fmt: skip
     first = rows[0]
     label = f"k: {first['zones']:.0f}k zones, {first['patients']:.0f}k patients, {first['robots']:.0f}k robots"
     panel.set(xscale="log", yscale="log", xlabel=label, ylabel="step of one episode [µs]")
     panel.set_xticks(k, [f"{value:.0f}" for value in k])
     panel.minorticks_off()
-    panel.set_title(f"All three together: exponent {fits['total']['exponent']:.2f}")
+    panel.set_xlim(k[0] / 1.15, k[-1] * 1.35)
+    panel.set_title(f"All three scaled by k: exponent {fits['total']['exponent']:.2f}")
 
 
 def _per_robot(panel: Any, results: dict[str, Any]) -> None:
@@ -108,4 +109,4 @@ def _per_robot(panel: Any, results: dict[str, Any]) -> None:
         panel.plot(ends, fits[part]["offset"] + fits[part]["slope"] * ends, color=colour, lw=1)
     panel.set(xlabel="zones + patients + robots, all scaled together", ylabel="step of one robot [µs]")
     panel.set(xlim=(0, None), ylim=(0, None))
-    panel.set_title(f"Per robot, linear in the sum: R² = {fits['total']['r2']:.3f}")
+    panel.set_title(f"The same for one robot: line R² = {fits['total']['r2']:.3f}")

@@ -1,9 +1,11 @@
 """Measuring on a shared machine: CPU time of the own thread, and a loop that tells how fast the core is just now.
 
 Other processes take the core away (which wall time shows and the thread's CPU time does not) and slow down what runs on
-it (shared caches, clock frequency), which both show. So every chunk of measured work is followed by a fixed amount of
-arithmetic, some thousand Philox draws. Their quotient, *draws per unit of work*, hardly depends on the others, and
-times the nanoseconds of a draw on the quiet core it is what the work would cost there.
+it (a core's halves, caches and memory are shared), which both show. So every chunk of measured work is followed by a
+fixed amount of other work: independent Philox draws, each with two look-ups in a table of 256 KiB. Their quotient,
+*draws per unit of work*, depends less on the others than either time. (A chain of dependent draws hardly feels who
+shares the core and was no help.) Of the chunks of a repeat the calmest third is used, those with the fastest draws.
+Draws times the seconds of a draw on the quiet core are what the work would cost there.
 """
 
 import platform
@@ -18,7 +20,9 @@ import numpy as np
 
 from qdt_env.random import words
 
-_DRAWS = 20_000  # about a fifth of a millisecond
+_DRAWS = 20_000  # about a third of a millisecond
+_TABLE = 2**16
+_CALMEST = 3  # of so many chunks one is used
 _QUIET = 0.1  # the core counts as quiet at this quantile of all calibrations
 
 
@@ -32,13 +36,14 @@ class Sample(NamedTuple):
 
 
 @numba.njit(error_model="numpy")
-def _draw(n: int) -> int:
-    """Draw ``n`` times, each draw waiting for the last."""
-    last = np.uint32(0)
+def _draw(n: int, table: np.ndarray) -> int:
+    """``n`` independent draws, each with two look-ups."""
+    total = np.uint32(0)
+    last = np.uint32(table.shape[0] - 1)
     for i in range(n):
-        a, b, c, d = words(np.uint64(7), 0, i, 6, last & np.uint32(0xFF), 0)
-        last = np.uint32(a ^ b ^ c ^ d)
-    return last
+        a, b, c, d = words(np.uint64(7), 0, i, 6, 0, 0)
+        total += table[a & last] ^ table[b & last] ^ c ^ d
+    return total
 
 
 class Calibration:
@@ -46,13 +51,14 @@ class Calibration:
 
     def __init__(self) -> None:
         """Compile the loop."""
-        _draw(1)
+        self._table = np.arange(_TABLE, dtype=np.uint32)
+        _draw(1, self._table)
         self.seen_s: list[float] = []
 
     def draw_s(self) -> float:
-        """CPU seconds of one draw now."""
+        """CPU seconds of one draw with its look-ups now."""
         start = time.thread_time()
-        _draw(_DRAWS)
+        _draw(_DRAWS, self._table)
         self.seen_s.append((time.thread_time() - start) / _DRAWS)
         return self.seen_s[-1]
 
@@ -116,7 +122,7 @@ def rates(repeats: list[list[Sample]], quiet_s: float) -> dict[str, float]:
     """
     by_cpu = [_total(chunks, "work") / _total(chunks, "cpu_s") for chunks in repeats]
     by_wall = [_total(chunks, "work") / _total(chunks, "wall_s") for chunks in repeats]
-    draws = [sum(c.cpu_s / c.draw_s for c in chunks) / _total(chunks, "work") for chunks in repeats]
+    draws = [draws_of(chunks) for chunks in repeats]
     return {
         "work": sum(_total(chunks, "work") for chunks in repeats),
         "repeats": len(repeats),
@@ -127,6 +133,12 @@ def rates(repeats: list[list[Sample]], quiet_s: float) -> dict[str, float]:
         "per_quiet_s": 1.0 / (median(draws) * quiet_s),
         "draws": median(draws),
     }
+
+
+def draws_of(chunks: list[Sample]) -> float:
+    """Draws that a unit of work costs, over the calmest chunks of one repeat."""
+    calmest = sorted(chunks, key=lambda chunk: chunk.draw_s)[: max(len(chunks) // _CALMEST, 1)]
+    return sum(chunk.cpu_s / chunk.draw_s for chunk in calmest) / _total(calmest, "work")
 
 
 def _total(chunks: list[Sample], field: str) -> float:

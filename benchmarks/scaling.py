@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from _figure import draw
-from _measure import Calibration, Stopwatch, machine
+from _measure import Calibration, Stopwatch, draws_of, machine
 from _missions import ROOT, TASKS, actions_of, agents_acting, begin, bytes_by_part, sizes
 from _phases import PhaseClock, counter_works
 from rich.table import Table
@@ -127,8 +127,7 @@ class Point:
             clock.count()
             if watch.pending_s > 2e-3 or step == self._steps:
                 watch.end_chunk()
-        samples = watch.samples
-        self.draws.append(sum(s.cpu_s / s.draw_s for s in samples) / sum(s.work for s in samples))
+        self.draws.append(draws_of(watch.samples))
         self.shares.append(clock.shares())
         self.facts["rows"] = self._rows
         self.facts["steps"] = self._steps

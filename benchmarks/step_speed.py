@@ -29,7 +29,6 @@ from qdt_env.scenario import ScenarioConfig, load_scenario
 from training.cli.report import check_file, screen, write_json
 
 AIM_WARD, AIM_CLINIC, AIM_FACE = 2_000_000, 500_000, 100_000  # agent-steps/s, set before anything was built
-CHUNK_STEPS = 5
 FACE_CHUNK = 30
 SPREAD = "mpe2 simple_spread N=3"
 
@@ -62,10 +61,9 @@ def step_missions(episodes: Episodes, workload: str, steps: int, seed: int, cali
     """Chunks of ``steps`` steps of fresh missions in every row, by the engine's own batched step."""
     begin(episodes, seed)
     watch = Stopwatch(calibration)
-    for step, actions in zip(range(steps), actions_of(episodes, workload, seed), strict=False):
+    for _, actions in zip(range(steps), actions_of(episodes, workload, seed), strict=False):
         watch.time(episodes.step, actions, work=agents_acting(episodes))
-        if (step + 1) % CHUNK_STEPS == 0 or step + 1 == steps:
-            watch.end_chunk()
+        watch.end_chunk()
     return watch.samples
 
 

@@ -43,7 +43,7 @@ def test_contract(scenario_named: Load, scenario: str, control: str, observation
             {"suite": "psk", "threats": "delay", "keep_dead": True, "perfect_information": True}, marks=pytest.mark.slow
         ),
     ],
-    ids=str,
+    ids=["attacked", "forged", "randomised", "privileged"],
 )
 def test_contract_in_whole_missions(scenario_named: Load, kinds: dict[str, Any]) -> None:
     """Several whole missions with aftershocks, fires and robots lost."""

@@ -31,6 +31,21 @@ CYCLES = 40
 Load = Callable[[str], ScenarioConfig]
 
 
+def seeded(env: Any) -> Any:
+    """The same environment with seeded action spaces: PettingZoo's tests sample from them."""
+    for number, agent in enumerate(env.possible_agents):
+        env.action_space(agent).seed(number)
+    return env
+
+
+def warnings_of_api_test(env: Any, cycles: int) -> set[str]:
+    """What PettingZoo's api_test warns about."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        api_test(seeded(env), num_cycles=cycles)
+    return {str(warning.message) for warning in caught}
+
+
 def test_apis_seeds_and_state(
     scenario_named: Load, scenario: str, control: str, observation: str, action_mask: str
 ) -> None:
@@ -40,16 +55,13 @@ def test_apis_seeds_and_state(
     make = partial(hospital_rescue_v0.parallel_env, config, **kinds)
     make_aec = partial(hospital_rescue_v0.env, scenario=config, **kinds)
     make_raw = partial(hospital_rescue_v0.raw_env, scenario=config, **kinds)
-    parallel_api_test(make(), num_cycles=CYCLES)
+    parallel_api_test(seeded(make()), num_cycles=CYCLES)
     parallel_seed_test(make, num_cycles=CYCLES)
     seed_test(make_aec, num_cycles=CYCLES)
-    state_test(make_aec(), make())
+    state_test(seeded(make_aec()), make())
+    is_dict = observation == "graph" or action_mask in ("obs", "rllib")
     for env in (make_aec(), make_raw()):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            api_test(env, num_cycles=CYCLES)
-        is_dict = observation == "graph" or action_mask in ("obs", "rllib")
-        assert {str(warning.message) for warning in caught} == (ABOUT_DICTS if is_dict else set())
+        assert warnings_of_api_test(env, CYCLES) == (ABOUT_DICTS if is_dict else set())
 
 
 @pytest.mark.parametrize("control", ["task", "move"])
@@ -73,10 +85,7 @@ def test_lost_robots(scenario_named: Load, action_mask: str) -> None:
     """Whole episodes in which robots are lost, alone and all together."""
     kinds: dict[str, Any] = {"scenario": scenario_named("shaking"), "action_mask": action_mask}
     for keep_dead in (False, True):
-        parallel_api_test(hospital_rescue_v0.parallel_env(**kinds, keep_dead=keep_dead), num_cycles=1000)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        api_test(hospital_rescue_v0.env(**kinds), num_cycles=1000)
-    assert {str(warning.message) for warning in caught} == ABOUT_ZEROS | (
-        ABOUT_DICTS if action_mask == "obs" else set()
-    )
+        env = hospital_rescue_v0.parallel_env(**kinds, keep_dead=keep_dead)
+        parallel_api_test(seeded(env), num_cycles=1000)
+        raised = warnings_of_api_test(hospital_rescue_v0.env(**kinds, keep_dead=keep_dead), 1000)
+        assert raised - ABOUT_ZEROS == (ABOUT_DICTS if action_mask == "obs" else set())

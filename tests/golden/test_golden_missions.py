@@ -2,7 +2,7 @@
 
 After a change that is meant, write the files anew and look at what changed (``git diff tests/golden``)::
 
-    python tests/golden/test_golden_missions.py
+    python -m tests.golden.test_golden_missions
 
 Whole numbers must be the same, others to within 1e-5: the last bits may differ between processors and C libraries.
 """
