@@ -34,6 +34,7 @@ telescopes to lives saved. ``reward="individual"`` credits a handover to the rob
 **Arguments.** See :class:`parallel_env`. **References.** ``docs/``. **Version history.** v0: first release.
 """
 
+import operator
 import secrets
 from pathlib import Path
 from typing import Any
@@ -177,15 +178,13 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
             ValueError: a seed or episode out of range.
         """
         if seed is not None:
-            require(0 <= seed < 2**64, "seed", seed, "0 .. 2^64-1")
-            self._seed, self._episode = int(seed), 0
+            self._seed, self._episode = whole_number(seed, "seed", 2**64), 0
         elif self._seed is None:
             self._seed, self._episode = secrets.randbits(32), 0
         else:
             self._episode += 1
         if options and "episode" in options:
-            require(0 <= int(options["episode"]) < 2**32, "options['episode']", options["episode"], "0 .. 2^32-1")
-            self._episode = int(options["episode"])
+            self._episode = whole_number(options["episode"], "options['episode']", 2**32)
         self._episodes.reset(np.zeros(1, np.int64), np.array([self._seed], np.uint64), np.array([self._episode]))
         self.agents = self.possible_agents[:]
         rows = self._episodes.out.info[0].tolist()
@@ -200,17 +199,12 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
             actions: action number by agent; a missing agent continues, one that is gone is ignored.
 
         Raises:
-            ValueError: an action outside the action space.
+            ValueError: an action outside the action space, or an agent that never was.
         """
         agents = self.agents
         if not agents:
             return {}, {}, {}, {}, {}
-        row, n = self._actions[0], self._episodes.codec.n
-        row[:] = CONTINUE
-        for agent, action in actions.items():
-            if not 0 <= action < n or int(action) != action:
-                raise ValueError(f"actions[{agent!r}]={action!r} is not allowed: an integer in 0..{n - 1}")
-            row[self._row[agent]] = action
+        self._take_actions(actions)
         self._episodes.step(self._actions)
         out = self._episodes.out
         over = bool(self._episodes.state.clock["over"][0])
@@ -268,6 +262,23 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
 
     # arrays <-> dicts
 
+    def _take_actions(self, actions: dict[str, Any]) -> None:
+        """Actions by agent into the row for the kernels; who says nothing continues, who is gone is not heard."""
+        row, n = self._actions[0], self._episodes.codec.n
+        row[:] = CONTINUE
+        for agent, action in actions.items():
+            if agent not in self._row:
+                raise ValueError(f"agent {agent!r} is not allowed: one of {', '.join(self.possible_agents)}")
+            if agent not in self.agents:
+                continue
+            try:
+                number = operator.index(action)
+            except TypeError:
+                number = -1
+            if not 0 <= number < n:
+                raise ValueError(f"actions[{agent!r}]={action!r} is not allowed: an integer in 0..{n - 1}")
+            row[self._row[agent]] = number
+
     def _build_spaces(self) -> None:
         """One observation and one action space per agent, kept for good."""
         n, size = self.codec.n, self.layout.size
@@ -320,6 +331,17 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
                 info["action_mask"] = masks[r]
             infos[agent] = info
         return infos
+
+
+def whole_number(value: Any, name: str, below: int) -> int:
+    """``value`` as an int in 0 .. below-1.
+
+    Raises:
+        ValueError: it is not one; the message names the parameter.
+    """
+    allowed = f"a whole number in 0..{below - 1}"
+    require(hasattr(value, "__index__") and 0 <= operator.index(value) < below, name, value, allowed)
+    return operator.index(value)
 
 
 def raw_env(**kwargs: Any) -> Any:

@@ -177,5 +177,5 @@ class ActionCodec:
 
     @property
     def wait(self) -> int:
-        """The action that does nothing, always allowed."""
+        """The action that does nothing; always allowed but within a passage (``move`` control), where the way is on."""
         return self.n - 1

@@ -316,6 +316,9 @@ def close_orders(b, setup, state):
         mind = state.belief.minds[b, r]
         order = state.world.orders[b, r]
         if robot.event != NO_EVENT:
+            if order.verb == TAKE_KIT:
+                state.belief.zones[b, r, robot.zone].empty = 1
+                mind.news = 1
             finish(mind, robot.event)
         elif mind.task == mask_width - 1:
             finish(mind, mind.event)  # waiting ends with its step

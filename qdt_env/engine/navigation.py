@@ -75,7 +75,7 @@ def look_around(b, r, setup, state):
             mind.near_unseen, mind.near_unseen_s = z, away
     for i in range(site.depots.shape[0]):
         away = state.belief.travel_s[b, r, site.depots[i]]
-        if away < mind.near_depot_s:
+        if away < mind.near_depot_s and state.belief.zones[b, r, site.depots[i]].empty == 0:
             mind.near_depot, mind.near_depot_s = site.depots[i], away
     for i in range(site.gateways.shape[0]):
         away = state.belief.travel_s[b, r, site.gateways[i]]

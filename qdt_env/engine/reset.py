@@ -123,6 +123,7 @@ def reset_beliefs(b, setup, state):
             state.belief.passages[b, r, e].own_step = -1
         for z in range(state.belief.zones.shape[2]):
             state.belief.zones[b, r, z].seen = 0
+            state.belief.zones[b, r, z].empty = 0
         take_view(
             b,
             r,

@@ -1,5 +1,6 @@
 """Setup: scenario and rules of the game as the records and arrays that kernels read and never write."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,7 @@ def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationL
     )
 
 
+@functools.cache
 def outlook_table() -> np.ndarray:
     """Survival expected after 0..360 min (columns) for an RPM of 0, 0.25, ..., 12 now (rows), float32 (49, 361)."""
     return np.array(
@@ -85,6 +87,14 @@ def outlook_table() -> np.ndarray:
         ],
         np.float32,
     )
+
+
+@functools.lru_cache(maxsize=16)
+def demand_field(graph: HospitalGraph, correlation_m: float) -> np.ndarray:
+    """Cholesky factor (Z, Z) of the demand's correlation between zones."""
+    gaps = np.linalg.norm(graph.position_m[:, None] - graph.position_m[None], axis=2)
+    correlation = np.exp(-gaps / correlation_m) + _FIELD_JITTER * np.eye(graph.n_zones)
+    return np.linalg.cholesky(correlation).astype(np.float32)
 
 
 def build_site(
@@ -108,8 +118,6 @@ def build_site(
     passages["length_m"] = graph.length_m
     is_door = graph.passage_kind == DOOR
     passages["exchange_per_s"] = np.where(is_door, physical.smoke_door_per_s, physical.smoke_open_per_s)
-    gaps = np.linalg.norm(graph.position_m[:, None] - graph.position_m[None], axis=2)
-    correlation = np.exp(-gaps / physical.correlation_m) + _FIELD_JITTER * np.eye(graph.n_zones)
     return Site(
         zones=zones,
         passages=passages,
@@ -118,7 +126,7 @@ def build_site(
         entrances=np.array(graph.entrances, np.int32),
         depots=np.array(graph.depots, np.int32),
         gateways=np.array(graph.gateways, np.int32),
-        field=np.linalg.cholesky(correlation).astype(np.float32),
+        field=demand_field(graph, physical.correlation_m),
         team=np.array([ROBOT_KINDS.index(kind) for kind in team], np.int32),
     )
 

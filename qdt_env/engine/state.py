@@ -65,7 +65,15 @@ BELIEF_PATIENT = np.dtype(
     align=True,
 )
 BELIEF_PASSAGE = np.dtype([("own_step", "i2"), ("condition", "i1")], align=True)
-BELIEF_ZONE = np.dtype([("damage", "i1"), ("smoke", "i1"), ("seen", "i1")], align=True)
+BELIEF_ZONE = np.dtype(
+    [
+        ("damage", "i1"),
+        ("smoke", "i1"),  # percent
+        ("seen", "i1"),  # 0/1: a robot has been there, as far as this one knows
+        ("empty", "i1"),  # 0/1: a depot where this robot found no kit
+    ],
+    align=True,
+)
 MIND = np.dtype(
     [
         ("near_unseen_s", "f4"),  # travel time to the nearest zone nobody has seen, inf none

@@ -9,6 +9,7 @@ Source: Dibbelt, Strasser, Wagner 2016, "Customizable Contraction Hierarchies", 
 order is that of Delling et al. 2013, "PHAST". Weights here are symmetric.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class Hierarchy(NamedTuple):
     triangles: np.ndarray  # (T, 3), arcs (a, b, c): c may be shortened to a + b; in elimination order
 
 
+@functools.lru_cache(maxsize=16)
 def build_hierarchy(graph: HospitalGraph) -> Hierarchy:
     """Eliminate the zones of ``graph`` by minimum degree (ties by index) and list arcs and triangles."""
     n = graph.n_zones

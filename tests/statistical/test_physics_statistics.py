@@ -155,7 +155,7 @@ def test_occupancy_is_poisson(ward: ScenarioConfig) -> None:
 
 
 def test_injury_shares_are_those_of_hazus(shocked: Episodes) -> None:
-    """Counts of each severity in each damage state are Poisson with mean area / 9.3 x share (thinning)."""
+    """Counts of each severity in each damage state are Poisson with mean people x share (thinning)."""
     world, area = shocked.state.world, shocked.setup.site.zones["area_m2"].astype(float)
     assert (shocked.state.clock["unlisted"] == 0).all()
     listed = world.patients["status"] != EMPTY
@@ -164,7 +164,9 @@ def test_injury_shares_are_those_of_hazus(shocked: Episodes) -> None:
     severity = np.where(rpm0 >= 11, 1, np.where(rpm0 >= 7, 2, 3))
     dead = 0.0
     for state in range(1, 6):
-        people = float((area[None] * (world.zones["damage"] == state)).sum()) / CONFIG.area_per_person_m2
+        people = (
+            float((area[None] * (world.zones["damage"] == state)).sum()) / shocked.scenario.physical.area_per_person_m2
+        )
         dead += people * CONFIG.injury_share[state][3]
         for level in (2, 1):
             expected = people * CONFIG.injury_share[state][level - 1]

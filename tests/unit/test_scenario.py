@@ -101,6 +101,7 @@ def test_horizon_and_derived_sizes(ward: ScenarioConfig) -> None:
 def test_slots_grow_with_the_indoor_area(preset: str) -> None:
     scenario = load_scenario(preset)
     indoor = float(np.sum(scenario.building.area_m2[scenario.building.indoor]))
-    doubled = replace(scenario, physical=PhysicalConfig(area_per_person_m2=9.3 / 2))
-    assert scenario.patient_slots > 0.16 * indoor / 9.3
+    area = scenario.physical.area_per_person_m2
+    doubled = replace(scenario, physical=PhysicalConfig(area_per_person_m2=area / 2))
+    assert scenario.patient_slots > 0.16 * indoor / area
     assert doubled.patient_slots > scenario.patient_slots
