@@ -56,7 +56,7 @@ from qdt_env.twin.snapshot import TwinSnapshot
 _MASK_MODES = ("obs", "info", "rllib", "none")
 _RENDER_MODES = ("rgb_array", "human", "ansi")
 _CHANNELS = ("statistical",)
-_BEFORE_THE_END = {f"episode_{name}": NOT_YET for name in METRICS}
+_INFO = {**dict.fromkeys(ROBOT_INFO, 0.0), **{f"episode_{name}": NOT_YET for name in METRICS}}  # every key, always
 
 
 class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
@@ -188,7 +188,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         self._episodes.reset(np.zeros(1, np.int64), np.array([self._seed], np.uint64), np.array([self._episode]))
         self.agents = self.possible_agents[:]
         rows = self._episodes.out.info[0].tolist()
-        return self._observations(self.agents), self._infos(self.agents, rows, _BEFORE_THE_END)
+        return self._observations(self.agents), self._infos(self.agents, rows, {})
 
     def step(
         self, actions: dict[str, Any]
@@ -212,9 +212,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         dead = out.terminated[0].tolist()
         rewards_row, info_rows = out.reward[0].tolist(), out.info[0].tolist()
         observations = self._observations(agents)
-        metrics = _BEFORE_THE_END
-        if over:
-            metrics = {f"episode_{name}": value for name, value in self._episodes.metrics().items()}
+        metrics = {f"episode_{name}": value for name, value in self._episodes.metrics().items()} if over else {}
         infos = self._infos(agents, info_rows, metrics)
         rewards, terminations, truncations = {}, {}, {}
         for agent in agents:
@@ -325,7 +323,8 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         masks = self._episodes.out.mask[0].copy() if self._action_mask == "info" else None
         for agent in agents:
             r = self._row[agent]
-            info: dict[str, Any] = dict(zip(ROBOT_INFO, rows[r], strict=True))
+            info: dict[str, Any] = _INFO.copy()
+            info.update(zip(ROBOT_INFO, rows[r], strict=True))
             info.update(metrics)
             if masks is not None:
                 info["action_mask"] = masks[r]

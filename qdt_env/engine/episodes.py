@@ -112,7 +112,8 @@ class Episodes:
             ValueError: another shape.
         """
         actions = np.ascontiguousarray(actions, np.int32)
-        require(actions.shape == self.out.reward.shape, "actions.shape", actions.shape, str(self.out.reward.shape))
+        if actions.shape != self.out.reward.shape:
+            raise ValueError(f"actions.shape={actions.shape} is not allowed: {self.out.reward.shape}")
         if self._pool is None:
             step_rows(0, self.n, actions, *self._frames)
             return
