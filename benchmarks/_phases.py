@@ -17,12 +17,13 @@ from numba.extending import intrinsic
 from qdt_env.engine.control import close_orders, give_orders
 from qdt_env.engine.downlink import send_views
 from qdt_env.engine.episodes import Episodes
+from qdt_env.engine.fuse import fuse_messages
 from qdt_env.engine.links import advance_keys
 from qdt_env.engine.navigation import look_around
 from qdt_env.engine.observe import inform, observe
-from qdt_env.engine.perceive import perceive
+from qdt_env.engine.perceive import perceive, read_sensors
 from qdt_env.engine.reward import score
-from qdt_env.engine.uplink import send_reports
+from qdt_env.engine.uplink import send_messages
 from qdt_env.physical.patients import run_clocks
 from qdt_env.physical.robots import move_robots, work_robots
 from qdt_env.physical.smoke import spread_smoke
@@ -83,10 +84,12 @@ def _step_rows(first, last, actions, setup, state, out, spent):  # type: ignore[
         close_orders(b, setup, state)
         t4 = _cycles()
         perceive(b, setup, state)
+        read_sensors(b, setup, state)
         t5 = _cycles()
         advance_keys(b, setup, state)
         t6 = _cycles()
-        send_reports(b, setup, state)
+        send_messages(b, setup, state)
+        fuse_messages(b, setup, state)
         t7 = _cycles()
         send_views(b, setup, state)
         clock.step += 1

@@ -40,8 +40,8 @@ def drop_stale_kernels(package: Path) -> None:
     with suppress(OSError):  # a read-only installation cannot be edited either
         if stamp.is_file() and stamp.read_text() == now.hexdigest():
             return
-        for index in package.rglob("*.nbi"):
-            index.unlink(missing_ok=True)
+        for kernel in package.rglob("*.nb[ic]"):
+            kernel.unlink(missing_ok=True)
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(now.hexdigest())
 

@@ -11,7 +11,7 @@ from qdt_env.compiled import phase, rule
 from qdt_env.physical.state import AERIAL, COLLAPSE
 from qdt_env.security.channel import free_space_loss_db
 from qdt_env.security.link import advance_link
-from qdt_env.security.outcomes import DELAYED, DELIVERED, FORGED, message_outcome, record_outcome
+from qdt_env.security.outcomes import DELAYED, DELIVERED, FORGED, OLD, message_outcome, record_outcome
 
 
 @phase
@@ -117,3 +117,9 @@ def decide(b, link, direction, bits, setup, state):
 def arrived(outcome):
     """Whether the receiver acts on something."""
     return outcome.verdict == DELIVERED or outcome.verdict == DELAYED or outcome.verdict == FORGED
+
+
+@rule
+def claimed_step(outcome, step):
+    """When a message that arrived says it was written: an attacker who plays back an old one renews its stamp."""
+    return step if outcome.content == OLD else step - outcome.age_steps

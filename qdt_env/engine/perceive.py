@@ -1,4 +1,4 @@
-"""Sense: what robots see with their own eyes goes into their belief and into their report."""
+"""Sense: what robots see with their own eyes goes into their belief and their report; fixed sensors read."""
 
 import numpy as np
 
@@ -34,6 +34,25 @@ def perceive(b, setup, state):
         lie = lie_sigma(state.channel.liars[b, r], state.channel.attacks[b], clock.step)
         if lie > np.float32(0.0):
             tell_lies(report, state.reports.passages[b, r], state.reports.sightings[b, r], lie, setup.physical[0])
+
+
+@phase
+def read_sensors(b, setup, state):
+    """The fixed sensors whose turn it is read their zones; a dead one reads NaN."""
+    clock = state.clock[b]
+    cfg = setup.physical[0]
+    period = setup.game[0].sensor_period_steps
+    for g in range(setup.site.gateways.shape[0]):
+        turn = g * period + clock.step % period
+        for k in range(setup.rota_turns[turn], setup.rota_turns[turn + 1]):
+            z = setup.rota_zones[k]
+            reading = state.readings[b, z]
+            if state.world.zones[b, z].sensor_alive == 0:
+                reading[0] = np.float32(np.nan)
+            else:
+                reading[0], reading[1], reading[2] = read_zone(
+                    b, z, state.world, cfg.sensor_sigma, clock.seed, clock.episode, clock.step, z
+                )
 
 
 @rule
@@ -110,7 +129,7 @@ def look_at_patients(b, r, setup, state):
             continue
         if here:
             fresh = believed.known == 0 or clock.step - believed.rpm_step >= setup.twin[0].triage_period_steps
-            if fresh or believed.own_step < 0:
+            if fresh or believed.own_step == -1:
                 believed.rpm = triage_rpm(b, i, r, state.world, setup.physical[0], clock.seed, clock.episode)
                 believed.rpm_step = clock.step
             believed.zone = z

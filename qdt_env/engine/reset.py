@@ -3,7 +3,7 @@
 import numpy as np
 
 from qdt_env.compiled import phase
-from qdt_env.engine.downlink import take_view
+from qdt_env.engine.downlink import take_current_view
 from qdt_env.engine.observe import inform, observe
 from qdt_env.engine.perceive import perceive
 from qdt_env.engine.reveal import reveal_truth
@@ -111,7 +111,6 @@ def reset_beliefs(b, setup, state):
         mind.routed_to = -1
         mind.travelled_from = -1
         mind.view_step = 0
-        mind.taken_step = -1
         mind.full_view = 1
         mind.map_dirty = 1
         mind.news = 1
@@ -124,13 +123,5 @@ def reset_beliefs(b, setup, state):
         for z in range(state.belief.zones.shape[2]):
             state.belief.zones[b, r, z].seen = 0
             state.belief.zones[b, r, z].empty = 0
-        take_view(
-            b,
-            r,
-            state.twin.patients[b],
-            state.twin.passages[b],
-            state.twin.zones[b],
-            state.twin.robots[b],
-            setup,
-            state,
-        )
+        take_current_view(b, r, setup, state)
+        mind.taken_step = -1  # step 0 has still to change things

@@ -63,6 +63,7 @@ def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationL
     """Everything the kernels read and never write."""
     site = build_site(scenario.building, scenario.team, scenario.physical, scenario.channel.fibre_fixed_db,
                       scenario.channel.fibre_db_km)  # fmt: skip
+    rota_zones, rota_turns = sensor_rota(scenario.building, scenario.sensor_period_steps)
     return Setup(
         game=_game_record(scenario, game, site),
         physical=as_record(scenario.physical),
@@ -71,6 +72,8 @@ def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationL
         suites=suite_table(),
         rates=rate_table(scenario.channel.preset),
         site=site,
+        rota_zones=rota_zones,
+        rota_turns=rota_turns,
         hierarchy=build_hierarchy(scenario.building),
         outlook=outlook_table(),
         layout=layout.record(codec.n),
@@ -131,6 +134,14 @@ def build_site(
     )
 
 
+def sensor_rota(graph: HospitalGraph, period_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """(zones (Z,), start of each turn (G*period+1,)): every sensor reports once a period, a share at each step."""
+    zones = np.arange(graph.n_zones)
+    turns = np.asarray(graph.zone_gateway) * period_steps + (-zones) % period_steps
+    firsts = np.searchsorted(np.sort(turns), np.arange(len(graph.gateways) * period_steps + 1))
+    return np.argsort(turns, kind="stable").astype(np.int32), firsts.astype(np.int32)
+
+
 def _game_record(scenario: ScenarioConfig, game: GameConfig, site: Site) -> np.ndarray:
     """The GAME record of a scenario."""
     steps = 1.0 / scenario.physical.dt_s
@@ -141,6 +152,7 @@ def _game_record(scenario: ScenarioConfig, game: GameConfig, site: Site) -> np.n
         "sensor_period_steps": scenario.sensor_period_steps,
         "report_bits": scenario.report_bytes * BITS_PER_BYTE,
         "view_bits": scenario.view_bytes * BITS_PER_BYTE,
+        "gateway_bits": 0,
         "reading_bits": scenario.reading_bytes * BITS_PER_BYTE,
         "own_eyes_steps": round(scenario.own_eyes_s * steps),
         "stale_steps": round(scenario.stale_s * steps),

@@ -20,6 +20,7 @@ from qdt_env.twin.state import (
 )
 
 UPLINK, DOWNLINK = 0, 1
+OVERRULED = -2  # own_step of what the own eyes saw before younger news overruled it
 
 CLOCK = np.dtype(
     [
@@ -56,7 +57,7 @@ BELIEF_PATIENT = np.dtype(
         ("trust", "f4"),  # S of the source when the twin took it
         ("step", "i2"),  # when the news was written, -1 census only
         ("rpm_step", "i2"),
-        ("own_step", "i2"),  # last seen with own eyes, -1 never
+        ("own_step", "i2"),  # last seen with own eyes, -1 never, or OVERRULED
         ("zone", "i2"),  # -1 unknown
         ("status", "i1"),
         ("known", "i1"),  # 0/1: somebody saw the patient
@@ -107,6 +108,7 @@ GAME = np.dtype(
         ("sensor_period_steps", "i4"),
         ("report_bits", "i4"),
         ("view_bits", "i4"),
+        ("gateway_bits", "i4"),  # of a gateway's message without its readings
         ("reading_bits", "i4"),  # of one zone's reading
         ("own_eyes_steps", "i4"),  # own perception outranks the view this long
         ("stale_steps", "i4"),  # a view older than this makes a stale decision
@@ -148,13 +150,17 @@ class Belief(NamedTuple):
 
 
 class History(NamedTuple):
-    """Views and reports of the last H steps, which delaying and replaying attackers draw on (H = 1 without them)."""
+    """Messages of the last H steps, which delaying and replaying attackers draw on (H = 1 without them).
 
-    patients: np.ndarray  # (B, H, P) TWIN_PATIENT
-    passages: np.ndarray  # (B, H, E) TWIN_PASSAGE
-    zones: np.ndarray  # (B, H, Z) TWIN_ZONE
-    robots: np.ndarray  # (B, H, R) TWIN_ROBOT
+    Views have one slot more, the last: the one that arrives in place of the twin's, as attackers or the wire made it.
+    """
+
+    patients: np.ndarray  # (B, H+1, P) TWIN_PATIENT
+    passages: np.ndarray  # (B, H+1, E) TWIN_PASSAGE
+    zones: np.ndarray  # (B, H+1, Z) TWIN_ZONE
+    robots: np.ndarray  # (B, H+1, R) TWIN_ROBOT
     reports: Reports  # (B, H*R): report of robot r at slot h is row h*R + r
+    readings: np.ndarray  # (B, H, Z, 3) float32
 
 
 class State(NamedTuple):
@@ -164,6 +170,8 @@ class State(NamedTuple):
     world: World
     reports: Reports  # (B, R) as sent
     inbox: Reports  # (B, R) as they arrived at the twin
+    readings: np.ndarray  # (B, Z, 3) float32 last readings of the fixed sensors (damage, smoke, beds), NaN: dead
+    inbox_readings: np.ndarray  # (B, Z, 3) float32 as they arrived at the twin
     twin: Twin
     channel: Channel
     belief: Belief
@@ -180,6 +188,8 @@ class Setup(NamedTuple):
     suites: np.ndarray  # (7,) SUITE
     rates: np.ndarray  # key rate table
     site: Site
+    rota_zones: np.ndarray  # (Z,) int32 zones by gateway and by the step of the period at which their sensors report
+    rota_turns: np.ndarray  # (G*period+1,) int32 where in `rota_zones` the turn g*period + step % period begins
     hierarchy: Hierarchy
     outlook: np.ndarray  # (49, 361) float32 survival by RPM (quarters) and minutes ahead
     layout: np.ndarray  # (1,) LAYOUT offsets of the observation
@@ -207,6 +217,8 @@ def empty_state(episodes: int, setup: Setup, patients: int, history: int) -> Sta
         world=empty_world(episodes, zones, passages, patients, robots),
         reports=empty_reports(episodes, robots, slots),
         inbox=empty_reports(episodes, robots, slots),
+        readings=np.zeros((episodes, zones, 3), np.float32),
+        inbox_readings=np.zeros((episodes, zones, 3), np.float32),
         twin=empty_twin(episodes, zones, passages, patients, robots),
         channel=Channel(
             links=np.zeros((episodes, links), LINK),
@@ -227,10 +239,11 @@ def empty_state(episodes: int, setup: Setup, patients: int, history: int) -> Sta
             crossing_s=np.zeros((episodes, robots, passages), np.float32),
         ),
         history=History(
-            patients=np.zeros((episodes, history, patients), TWIN_PATIENT),
-            passages=np.zeros((episodes, history, passages), TWIN_PASSAGE),
-            zones=np.zeros((episodes, history, zones), TWIN_ZONE),
-            robots=np.zeros((episodes, history, robots), TWIN_ROBOT),
+            patients=np.zeros((episodes, history + 1, patients), TWIN_PATIENT),
+            passages=np.zeros((episodes, history + 1, passages), TWIN_PASSAGE),
+            zones=np.zeros((episodes, history + 1, zones), TWIN_ZONE),
+            robots=np.zeros((episodes, history + 1, robots), TWIN_ROBOT),
             reports=empty_reports(episodes, history * robots, slots),
+            readings=np.zeros((episodes, history, zones, 3), np.float32),
         ),
     )

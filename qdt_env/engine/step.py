@@ -3,13 +3,14 @@
 from qdt_env.compiled import batch, phase
 from qdt_env.engine.control import close_orders, give_orders
 from qdt_env.engine.downlink import send_views
+from qdt_env.engine.fuse import fuse_messages
 from qdt_env.engine.links import advance_keys
 from qdt_env.engine.observe import inform, observe
-from qdt_env.engine.perceive import perceive
+from qdt_env.engine.perceive import perceive, read_sensors
 from qdt_env.engine.reset import reset_one
 from qdt_env.engine.reveal import reveal_truth
 from qdt_env.engine.reward import score
-from qdt_env.engine.uplink import send_reports
+from qdt_env.engine.uplink import send_messages
 from qdt_env.physical.patients import run_clocks
 from qdt_env.physical.robots import move_robots, work_robots
 from qdt_env.physical.smoke import spread_smoke
@@ -19,10 +20,21 @@ from qdt_env.physical.structure import shake_again
 @phase
 def step_one(b, actions, setup, state, out):
     """Advance episode ``b`` by one step; does nothing once it is over."""
-    clock = state.clock[b]
-    if clock.over == 1:
+    if state.clock[b].over == 1:
         out.reward[b, :] = 0.0
         return
+    act(b, actions, setup, state, out)
+    advance_keys(b, setup, state)
+    send_messages(b, setup, state)  # uplink: reports travel, attackers act
+    fuse_messages(b, setup, state)  # what verified goes into the twin by its trust
+    send_views(b, setup, state)  # downlink: views travel back, attackers act again
+    conclude(b, setup, state, out)
+
+
+@phase
+def act(b, actions, setup, state, out):
+    """Act, world, sense: all that happens in the building before anybody is told."""
+    clock = state.clock[b]
     cfg, site, world = setup.physical[0], setup.site, state.world
 
     # act: robots set out by the maps they believe; the physical layer decides what happens
@@ -38,18 +50,15 @@ def step_one(b, actions, setup, state, out):
 
     # sense
     perceive(b, setup, state)
+    read_sensors(b, setup, state)
 
-    # uplink and fuse: reports travel, attackers act, what verifies goes into the twin by its trust
-    advance_keys(b, setup, state)
-    send_reports(b, setup, state)
 
-    # downlink: views travel back, attackers act again
-    send_views(b, setup, state)
+@phase
+def conclude(b, setup, state, out):
+    """Observe, score: what the robots now know, and what it is worth."""
     if setup.game[0].perfect == 1:
         reveal_truth(b, setup, state)
-    clock.step += 1
-
-    # observe, score
+    state.clock[b].step += 1
     observe(b, setup, state, out)
     score(b, setup, state, out)
     inform(b, setup, state, out)

@@ -1,51 +1,46 @@
-"""Uplink and fuse: reports and sensor readings to the twin, as far as the channel lets them through."""
+"""Uplink: reports and sensor readings to the twin, as far as the channel lets them through."""
 
 import numpy as np
 
 from qdt_env.compiled import phase, rule
-from qdt_env.engine.links import arrived, decide
+from qdt_env.engine.links import arrived, claimed_step, decide
 from qdt_env.engine.perceive import tell_lies
 from qdt_env.engine.state import DOWNLINK, UPLINK
-from qdt_env.physical.sensors import read_zone
-from qdt_env.physical.state import COLLAPSE, EMPTY, HANDED_OVER
-from qdt_env.security.link import link_trust
-from qdt_env.security.outcomes import ALTERED, GENUINE, LOST, OLD
-from qdt_env.twin.fusion import take_passage, take_robot_reading, take_sensor_reading, take_sighting
-from qdt_env.twin.judgement import file_reading, judge_robot, refresh_trust
+from qdt_env.physical.state import COLLAPSE
+from qdt_env.security.outcomes import ALTERED, GENUINE, LOST
 
 _FORGED_SIGMA = np.float32(5.0)  # how far an attacker on the line shifts readings (assumed)
 
 
 @phase
-def send_reports(b, setup, state):
-    """Uplink and fuse: the robots' reports, one message each, then the zone sensors through their gateways.
-
-    All arrivals are filed before any source is judged, and all sources judged before anything is fused.
-    """
-    step = state.clock[b].step
+def send_messages(b, setup, state):
+    """One message per live robot, its report, and one per standing gateway, what its sensors read; into the inbox."""
+    keep_messages(b, setup, state)
     robots = setup.site.team.shape[0]
     for r in range(robots):
-        refresh_trust(state.twin.robots[b, r], step, setup.twin[0])
         state.inbox.heads[b, r].valid = 0
         if state.world.robots[b, r].alive == 0:
             silence(state.channel.outcomes[b, UPLINK, r])
             silence(state.channel.outcomes[b, DOWNLINK, r])
         else:
             decide(b, r, UPLINK, setup.game[0].report_bits, setup, state)
-            keep_report(b, r, state)
             receive_report(b, r, setup, state)
-    for r in range(robots):
-        arrival = state.inbox.heads[b, r]
-        if arrival.valid == 1 and arrival.stands == 1:
-            file_reading(b, r, arrival.zone, arrival.reading, state.twin, arrival.written)
-    for r in range(robots):
-        if state.inbox.heads[b, r].valid == 1 and state.inbox.heads[b, r].stands == 1:
-            judge_robot(b, r, setup.twin[0], state.twin, step)
-    for r in range(robots):
-        if state.inbox.heads[b, r].valid == 1:
-            fuse_report(b, r, setup, state)
-    confirm_handovers(b, state)
-    send_sensor_readings(b, setup, state)
+    for g in range(setup.site.gateways.shape[0]):
+        if state.world.zones[b, setup.site.gateways[g]].damage == COLLAPSE:
+            silence(state.channel.outcomes[b, UPLINK, robots + g])
+        else:
+            first, last = due_zones(g, state.clock[b].step, setup)
+            bits = setup.game[0].gateway_bits + setup.game[0].reading_bits * (last - first)
+            decide(b, robots + g, UPLINK, bits, setup, state)
+            receive_readings(b, g, setup, state)
+
+
+@rule
+def due_zones(g, step, setup):
+    """Stretch (first, last + 1) of ``setup.rota_zones`` that gateway ``g`` reports at a step."""
+    period = setup.game[0].sensor_period_steps
+    turn = g * period + step % period
+    return setup.rota_turns[turn], setup.rota_turns[turn + 1]
 
 
 @rule
@@ -59,12 +54,19 @@ def silence(outcome):
 
 
 @phase
-def keep_report(b, r, state):
-    """File the report sent for attackers who record (nothing to do when nobody looks back)."""
-    depth = state.history.patients.shape[1]
-    if depth > 1:
-        robots = state.world.robots.shape[1]
-        copy_report(b, r, state.reports, (state.clock[b].step % depth) * robots + r, state.history.reports)
+def keep_messages(b, setup, state):
+    """File what is sent for attackers who record (nothing to do when nobody looks back)."""
+    depth = state.history.readings.shape[1]
+    if depth == 1:
+        return
+    step = state.clock[b].step
+    robots = state.world.robots.shape[1]
+    for r in range(robots):
+        if state.world.robots[b, r].alive == 1:
+            copy_report(b, r, state.reports, (step % depth) * robots + r, state.history.reports)
+    for z in range(state.readings.shape[1]):
+        for k in range(3):
+            state.history.readings[b, step % depth, z, k] = state.readings[b, z, k]
 
 
 @phase
@@ -75,17 +77,20 @@ def receive_report(b, r, setup, state):
     if not arrived(outcome):
         return
     if outcome.age_steps > 0:
-        slot = (step - outcome.age_steps) % state.history.patients.shape[1]
+        slot = (step - outcome.age_steps) % state.history.readings.shape[1]
         copy_report(b, slot * state.world.robots.shape[1] + r, state.history.reports, r, state.inbox)
     else:
         copy_report(b, r, state.reports, r, state.inbox)
-    report = state.inbox.heads[b, r]
-    report.written = step if outcome.content == OLD else step - outcome.age_steps
     if outcome.content == ALTERED:
-        lies = state.inbox.sightings[b, r]
-        tell_lies(report, state.inbox.passages[b, r], lies, _FORGED_SIGMA, setup.physical[0])
-    if report.written < state.twin.robots[b, r].step:
-        report.valid = 0  # younger news of this robot is in
+        forge_report(b, r, setup, state.inbox)
+    state.inbox.heads[b, r].written = claimed_step(outcome, step)
+
+
+@phase
+def forge_report(b, r, setup, reports):
+    """The attacker's version of robot ``r``'s report, in place."""
+    lies = reports.sightings[b, r]
+    tell_lies(reports.heads[b, r], reports.passages[b, r], lies, _FORGED_SIGMA, setup.physical[0])
 
 
 @phase
@@ -99,85 +104,27 @@ def copy_report(b, source, reports, row, target):
 
 
 @phase
-def fuse_report(b, r, setup, state):
-    """The report in the inbox into the twin, weighted by the trust in robot and link."""
+def receive_readings(b, g, setup, state):
+    """Put into the inbox the readings that gateway ``g``'s message brings: of the zones due when it was written."""
     clock = state.clock[b]
-    report = state.inbox.heads[b, r]
-    known = state.twin.robots[b, r]
-    written = report.written
-    known.step = written
-    known.zone = report.zone
-    known.energy = report.energy
-    known.task = report.task
-    known.patient = report.patient
-    known.kits = report.kits
-    if report.stands == 0:
+    outcome = state.channel.outcomes[b, UPLINK, setup.site.team.shape[0] + g]
+    if not arrived(outcome):
         return
-    cfg = setup.twin[0]
-    trust = link_trust(state.channel.links[b, r], setup.suites[clock.suite], setup.channel[0])
-    weight = take_robot_reading(b, r, report.zone, report.reading, trust, cfg, state.twin, written, clock.step)
-    if weight <= np.float32(0.0):
-        return
-    for slot in range(setup.site.neighbours.shape[1]):
-        e = setup.site.neighbour_passages[report.zone, slot]
-        condition = state.inbox.passages[b, r, slot]
-        if e >= 0 and condition >= 0:
-            take_passage(b, e, r, condition, weight, cfg, state.twin, written, clock.step)
-    dt_min = setup.physical[0].dt_s / np.float32(60.0)
-    for k in range(report.sightings):
-        sighting = state.inbox.sightings[b, r, k]
-        take_sighting(b, r, report.zone, sighting, weight, cfg, state.twin, written, clock.step, dt_min)
+    written = clock.step - outcome.age_steps
+    slot = written % state.history.readings.shape[1]
+    first, last = due_zones(g, written, setup)
+    for turn in range(first, last):
+        z = setup.rota_zones[turn]
+        for k in range(3):
+            reading = state.readings[b, z, k] if outcome.age_steps == 0 else state.history.readings[b, slot, z, k]
+            state.inbox_readings[b, z, k] = reading
+    if outcome.content == ALTERED:
+        forge_readings(b, first, last, setup, state.inbox_readings)
 
 
 @phase
-def confirm_handovers(b, state):
-    """Staff at the entrances, who need no radio, tell the twin who was handed over."""
-    step = state.clock[b].step
-    for i in range(state.world.patients.shape[1]):
-        p = state.world.patients[b, i]
-        if p.status == EMPTY:
-            break
-        if p.handover_step == step:
-            known = state.twin.patients[b, i]
-            known.status = HANDED_OVER
-            known.zone = p.zone
-            known.step = step
-            known.changed = step
-            state.twin.patients_changed[b] = step
-
-
-@phase
-def send_sensor_readings(b, setup, state):
-    """The fixed sensors that are due report through their gateways, one message per gateway."""
-    clock = state.clock[b]
-    robots = setup.site.team.shape[0]
-    period = setup.game[0].sensor_period_steps
-    zones = setup.site.zones.shape[0]
-    due_bits = setup.game[0].reading_bits * (zones // (period * setup.site.gateways.shape[0]) + 1)
-    for g in range(setup.site.gateways.shape[0]):
-        if state.world.zones[b, setup.site.gateways[g]].damage == COLLAPSE:
-            silence(state.channel.outcomes[b, UPLINK, robots + g])
-        else:
-            decide(b, robots + g, UPLINK, due_bits, setup, state)
-    suite = setup.suites[clock.suite]
-    for z in range((-clock.step) % period, zones, period):
-        g = setup.site.zones[z].gateway
-        outcome = state.channel.outcomes[b, UPLINK, robots + g]
-        if state.world.zones[b, z].sensor_alive == 0 or not arrived(outcome):
-            continue
-        trust = link_trust(state.channel.links[b, robots + g], suite, setup.channel[0])
-        z0, z1, z2 = sensor_words(b, z, outcome.content, setup, state)
-        take_sensor_reading(b, z, z0, z1, z2, trust, setup.twin[0], state.twin, clock.step)
-
-
-@phase
-def sensor_words(b, z, content, setup, state):
-    """What arrives as the reading of zone ``z``: the reading, an attacker's version of it, or what was said before."""
-    clock = state.clock[b]
-    cfg = setup.physical[0]
-    known = state.twin.zones[b, z]
-    if content == OLD and known.sensor_step >= 0:
-        return known.sensor_mean[0], known.sensor_mean[1], known.sensor_mean[2]
-    z0, z1, z2 = read_zone(b, z, state.world, cfg.sensor_sigma, clock.seed, clock.episode, clock.step, z)
-    lie = _FORGED_SIGMA if content == ALTERED else np.float32(0.0)
-    return z0 + lie * cfg.sensor_sigma[0], z1 + lie * cfg.sensor_sigma[1], z2 + lie * cfg.sensor_sigma[2]
+def forge_readings(b, first, last, setup, readings):
+    """The attacker's version of the readings in the rota's stretch ``first`` .. ``last - 1``, in place."""
+    for turn in range(first, last):
+        for k in range(3):
+            readings[b, setup.rota_zones[turn], k] += _FORGED_SIGMA * setup.physical[0].sensor_sigma[k]

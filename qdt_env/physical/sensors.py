@@ -7,17 +7,11 @@ patient, not to the moment: looking twice with the same eyes gives the same tag.
 import numpy as np
 
 from qdt_env import random as draws
-from qdt_env.compiled import phase, rule
+from qdt_env.compiled import phase
 from qdt_env.physical.patients import rpm_at, triage_class
 
 DAMAGE, SMOKE, BEDS = range(3)  # order of a zone reading
 _TYPICAL_RPM = np.array([4.5, 8.5, 11.5], np.float32)  # middle of the red, yellow and green classes
-
-
-@rule
-def reading_is_due(zone, step, period_steps):
-    """Fixed sensors report in turn, each once per period, so that every step carries the same share."""
-    return (step + zone) % period_steps == 0
 
 
 @phase

@@ -93,20 +93,20 @@ def update(mean, var, k, z, reading_var, weight):
 
 
 @phase
-def take_sensor_reading(b, z, z0, z1, z2, link_trust, cfg, twin, step):
-    """A fixed sensor's accepted reading of zone ``z``: evidence about it, then into its estimate."""
+def take_sensor_reading(b, z, z0, z1, z2, link_trust, cfg, twin, written, step):
+    """A fixed sensor's accepted reading of zone ``z``, written at step ``written``: evidence, then its estimate."""
     zone = twin.zones[b, z]
     judge_sensor(b, z, z0, z1, z2, cfg, twin, step)
     trust = trust_score(zone.positive, zone.negative, step - zone.evidence_step, cfg)
     weight = fusion_weight(trust, link_trust, cfg)
     if weight > np.float32(0.0):
-        age = np.float32(step - max(zone.sensor_step, 0))
+        age = np.float32(written - max(zone.sensor_step, 0))
         for k in range(3):
             zone.sensor_var[k] += age * cfg.drift_var[k]
         update(zone.sensor_mean, zone.sensor_var, 0, z0, cfg.sensor_var[0], weight)
         update(zone.sensor_mean, zone.sensor_var, 1, z1, cfg.sensor_var[1], weight)
         update(zone.sensor_mean, zone.sensor_var, 2, z2, cfg.sensor_var[2], weight)
-        zone.sensor_step = step
+        zone.sensor_step = written
         fuse_zone(b, z, cfg, twin, step)
 
 

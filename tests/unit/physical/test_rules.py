@@ -18,7 +18,6 @@ from qdt_env.physical.patients import (
     triage_class,
 )
 from qdt_env.physical.robots import can_do, crossing_time_s, speed_m_s
-from qdt_env.physical.sensors import reading_is_due
 from qdt_env.physical.state import (
     AERIAL,
     BLOCKED,
@@ -154,8 +153,3 @@ def test_who_has_the_tool_for_what() -> None:
     }
     for kind, verbs in able.items():
         assert {verb for verb in range(10) if can_do(kind, verb)} == verbs
-
-
-def test_every_fixed_sensor_reports_once_per_period_and_every_step_has_its_share() -> None:
-    due = np.array([[reading_is_due(z, t, 6) for z in range(24)] for t in range(60)])
-    assert (due.reshape(10, 6, 24).sum(axis=1) == 1).all() and (due.sum(axis=1) == 4).all()
