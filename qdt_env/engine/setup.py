@@ -16,7 +16,7 @@ from qdt_env.records import as_record, require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import Attack, random_threats, threats_by_name
 from qdt_env.security.channel import channel_record
-from qdt_env.security.qkd.rate import rate_table
+from qdt_env.security.qkd.table import rate_table
 from qdt_env.security.suites import suite_by_name, suite_table
 from qdt_env.spaces import ActionCodec, ObservationLayout
 from qdt_env.units import BITS_PER_BYTE

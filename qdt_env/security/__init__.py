@@ -22,7 +22,8 @@ from qdt_env.security.link import (
     reset_link,
 )
 from qdt_env.security.outcomes import CONTENTS, VERDICTS, MessageOutcome, message_outcome, record_outcome
-from qdt_env.security.qkd.rate import key_rate, rate_table, secret_key_rate_bit_s
+from qdt_env.security.qkd.asymptotic import secret_key_rate_bit_s
+from qdt_env.security.qkd.table import key_rate, rate_table
 from qdt_env.security.simulate import LinkRun, simulate_link
 from qdt_env.security.suites import FALLBACKS, SUITE_NAMES, SUITES, Suite, suite_by_name, suite_table
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from qdt_env.compiled import rule
-from qdt_env.security.qkd.rate import PRESETS
+from qdt_env.security.qkd.hardware import PRESETS
 from qdt_env.security.suites import FALLBACKS, SUITES, fallback_code
 
 
@@ -18,7 +18,7 @@ class ChannelConfig:
     """Parameters of all links of an environment.
 
     Attributes:
-        preset: QKD hardware, a key of ``qkd.rate.PRESETS``.
+        preset: QKD hardware, a key of ``qkd.hardware.PRESETS``.
         fallback: what a starved qkd or qkd-otp link does, one of ``FALLBACKS``.
         pool_capacity_bits: key bits a link's store holds, >= initial_pool_bits (assumed: 1 Mbit).
         initial_pool_bits: key bits stored before the quake, >= 0 (assumed).

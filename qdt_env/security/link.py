@@ -21,7 +21,8 @@ from qdt_env.security.attacks import (
     target_mask,
 )
 from qdt_env.security.channel import CHANNEL, ChannelConfig, channel_record, fibre_loss_db, free_space_loss_db
-from qdt_env.security.qkd.rate import intercepted_error_rule, key_rate
+from qdt_env.security.qkd.detection import intercepted_error_rule
+from qdt_env.security.qkd.table import key_rate
 from qdt_env.security.suites import HOLD
 
 __all__ = [
@@ -240,7 +241,7 @@ def advance_link(
         suite_record: ``SUITE`` record.
         attack_table: (17,) ``ATTACK`` records.
         channel_record: ``CHANNEL`` record.
-        rate_table: key rates of ``qkd.rate.rate_table``, bit/s.
+        rate_table: key rates of ``qkd.table.rate_table``, bit/s.
         loss_db: loss of the quantum path now, >= 0 dB.
         quantum_path_open: whether photons get through (line of sight, near a gateway, fibre whole).
         dt_s: length of the step, > 0 s.

@@ -13,7 +13,7 @@ from qdt_env.security.attacks import Threats, attack_table, threats_by_name
 from qdt_env.security.channel import ChannelConfig, channel_record
 from qdt_env.security.link import LINK, advance_link, link_trust, reset_link
 from qdt_env.security.outcomes import VERDICTS, message_outcome, record_outcome
-from qdt_env.security.qkd.rate import rate_table
+from qdt_env.security.qkd.table import rate_table
 from qdt_env.security.suites import suite_by_name, suite_table
 
 MESSAGES_PER_STEP = 2  # uplink, downlink

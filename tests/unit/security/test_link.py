@@ -9,7 +9,7 @@ from qdt_env.security import link as links
 from qdt_env.security.attacks import Attack, attack_table
 from qdt_env.security.channel import ChannelConfig, channel_record
 from qdt_env.security.link import ALARMS, LINK, advance_link, explain_link_trust, link_trust, reset_link, trust_factors
-from qdt_env.security.qkd.rate import rate_table, secret_key_rate_bit_s
+from qdt_env.security.qkd.table import finite_key_rate, rate_table
 from qdt_env.security.simulate import simulate_link
 from qdt_env.security.suites import suite_by_name, suite_table
 
@@ -57,7 +57,7 @@ def test_epochs_follow_the_clock_and_cost_256_bits_each():
 
 def test_open_path_fills_the_pool_at_the_table_rate_up_to_capacity():
     made = Life(initial_pool_bits=256.0).advance(1, path_open=True, loss_db=25.0)["pool_bits"]
-    assert made == pytest.approx(10.0 * float(secret_key_rate_bit_s("robot100MHz", 25.0)), rel=1e-4)
+    assert made == pytest.approx(10.0 * float(finite_key_rate("robot100MHz", 25.0)[0]), rel=1e-4)
     assert Life().advance(5, path_open=True)["pool_bits"] == 1_048_576
 
 
