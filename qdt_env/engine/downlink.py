@@ -6,7 +6,7 @@ from qdt_env.compiled import phase, rule
 from qdt_env.engine.links import arrived, claimed_step, decide
 from qdt_env.engine.state import DOWNLINK, OVERRULED
 from qdt_env.hospital.graph import ELEVATOR
-from qdt_env.physical.state import BLOCKED, HANDED_OVER, OPEN
+from qdt_env.physical.state import BLOCKED, EMPTY, HANDED_OVER, OPEN
 from qdt_env.security.outcomes import ALTERED, GENUINE
 
 _FORGED_EVERY = 4  # every so many passages an altered view shows the opposite (assumed)
@@ -29,7 +29,8 @@ def send_views(b, setup, state):
             continue
         if outcome.content == ALTERED:
             if forged == 0:
-                forge_view(b, depth, setup, state)
+                file_view(b, depth, state)
+                alter_view(b, depth, setup, state)
                 forged = 1
             take_filed_view(b, r, depth, setup, state)
         elif outcome.age_steps > 0:
@@ -75,26 +76,37 @@ def file_view(b, slot, state):
 
 
 @phase
-def forge_view(b, slot, setup, state):
-    """The attacker's version of the twin's view into slot ``slot``: fresh news of every patient, all of it wrong.
+def alter_view(b, slot, setup, state):
+    """The attacker's words over the view in a slot: fresh news of every patient and of a quarter of the passages.
 
-    Patients lie in each other's rooms with mirrored RPM, a quarter of the passages are inverted.
+    Patients lie in each other's rooms with mirrored RPM, the passages are inverted.
     """
-    file_view(b, slot, state)
     clock = state.clock[b]
-    for i in range(clock.listed):
-        shown = state.history.patients[b, slot, i]
-        if shown.status != HANDED_OVER:
-            shown.zone = state.twin.patients[b, clock.listed - 1 - i].zone
-            shown.rpm = np.float32(12.0) - shown.rpm
-            shown.step = clock.step
-            shown.changed = clock.step
+    listed = 0
+    while listed < state.history.patients.shape[2] and state.history.patients[b, slot, listed].status != EMPTY:
+        listed += 1
+    for i in range((listed + 1) // 2):
+        shown, other = state.history.patients[b, slot, i], state.history.patients[b, slot, listed - 1 - i]
+        here, there = shown.zone, other.zone
+        mislead(shown, there, clock.step)
+        if i != listed - 1 - i:
+            mislead(other, here, clock.step)
     for e in range(0, setup.site.passages.shape[0], _FORGED_EVERY):
-        shown = state.history.passages[b, slot, e]
+        passage = state.history.passages[b, slot, e]
         if setup.site.passages[e].kind != ELEVATOR:
-            shown.condition = BLOCKED if shown.condition == OPEN else OPEN
-            shown.step = clock.step
-            shown.changed = clock.step
+            passage.condition = BLOCKED if passage.condition == OPEN else OPEN
+            passage.step = clock.step
+            passage.changed = clock.step
+
+
+@rule
+def mislead(shown, zone, step):
+    """A patient still to be rescued is shown elsewhere and in another state."""
+    if shown.status != HANDED_OVER:
+        shown.zone = zone
+        shown.rpm = np.float32(12.0) - shown.rpm
+        shown.step = step
+        shown.changed = step
 
 
 @rule

@@ -32,10 +32,12 @@ def advance_keys(b, setup, state):
             loss_db, path_open = free_space_path(b, link, setup, state)
         advance_link(
             state.channel.links[b, link],
+            state.channel.blocks[b, link],
+            state.channel.cells[b],
             suite,
             state.channel.attacks[b],
             setup.channel[0],
-            setup.rates,
+            setup.qkd,
             loss_db,
             path_open,
             setup.physical[0].dt_s,

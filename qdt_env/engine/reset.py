@@ -80,6 +80,7 @@ def reset_channel(b, setup, state):
     for link in range(state.channel.links.shape[1]):
         reset_link(
             state.channel.links[b, link],
+            state.channel.blocks[b, link],
             setup.suites[clock.suite],
             state.channel.attacks[b],
             setup.channel[0],

@@ -16,7 +16,7 @@ from qdt_env.records import as_record, require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import Attack, random_threats, threats_by_name
 from qdt_env.security.channel import channel_record
-from qdt_env.security.qkd.table import rate_table
+from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.suites import suite_by_name, suite_table
 from qdt_env.spaces import ActionCodec, ObservationLayout
 from qdt_env.units import BITS_PER_BYTE
@@ -70,7 +70,7 @@ def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationL
         twin=as_record(scenario.twin),
         channel=channel_record(scenario.channel),
         suites=suite_table(),
-        rates=rate_table(scenario.channel.preset),
+        qkd=qkd_tables(scenario.channel.preset),
         site=site,
         rota_zones=rota_zones,
         rota_turns=rota_turns,

@@ -8,6 +8,9 @@ from qdt_env.hospital.routing import Hierarchy
 from qdt_env.physical.state import Site, World, empty_world
 from qdt_env.security.attacks import ATTACK, N_ATTACK_KINDS
 from qdt_env.security.link import LINK
+from qdt_env.security.qkd.counts import COUNTS
+from qdt_env.security.qkd.detection import CELLS_SHAPE
+from qdt_env.security.qkd.gather import QkdTables
 from qdt_env.twin.state import (
     TWIN_PASSAGE,
     TWIN_PATIENT,
@@ -129,6 +132,8 @@ class Channel(NamedTuple):
     """The security layer's state; links are robots 0..R-1, then gateways."""
 
     links: np.ndarray  # (B, R+G) LINK
+    blocks: np.ndarray  # (B, R+G, 1+S) COUNTS: detections being gathered into a block, then the last S blocks
+    cells: np.ndarray  # (B, 2, 3, 2) float64 scratch: probabilities of detections
     outcomes: np.ndarray  # (B, 2, R+G) OUTCOME of the last step, by direction
     attacks: np.ndarray  # (B, kinds) ATTACK
     liars: np.ndarray  # (B, R) int32 bit mask of insider kinds on each robot
@@ -186,7 +191,7 @@ class Setup(NamedTuple):
     twin: np.ndarray  # (1,) TwinConfig record
     channel: np.ndarray  # (1,) CHANNEL
     suites: np.ndarray  # (7,) SUITE
-    rates: np.ndarray  # key rate table
+    qkd: QkdTables
     site: Site
     rota_zones: np.ndarray  # (Z,) int32 zones by gateway and by the step of the period at which their sensors report
     rota_turns: np.ndarray  # (G*period+1,) int32 where in `rota_zones` the turn g*period + step % period begins
@@ -206,8 +211,16 @@ class Output(NamedTuple):
     truncated: np.ndarray  # (B,) int8
 
 
-def empty_state(episodes: int, setup: Setup, patients: int, history: int) -> State:
-    """A zeroed state; ``history`` >= 1 is the number of steps that attackers can look back."""
+def empty_state(episodes: int, setup: Setup, patients: int, history: int, blocks: int = 1) -> State:
+    """A zeroed state.
+
+    Args:
+        episodes: rows B.
+        setup: what is played.
+        patients: slots P.
+        history: steps that attackers can look back, >= 1.
+        blocks: closed key blocks that each link remembers, >= 1.
+    """
     zones, passages = setup.site.zones.size, setup.site.passages.size
     robots, slots = setup.site.team.size, setup.site.neighbours.shape[1]
     links = robots + setup.site.gateways.size
@@ -222,6 +235,8 @@ def empty_state(episodes: int, setup: Setup, patients: int, history: int) -> Sta
         twin=empty_twin(episodes, zones, passages, patients, robots),
         channel=Channel(
             links=np.zeros((episodes, links), LINK),
+            blocks=np.zeros((episodes, links, 1 + blocks), COUNTS),
+            cells=np.zeros((episodes, *CELLS_SHAPE)),
             outcomes=np.zeros((episodes, 2, links), OUTCOME),
             attacks=np.zeros((episodes, N_ATTACK_KINDS), ATTACK),
             liars=np.zeros((episodes, robots), np.int32),

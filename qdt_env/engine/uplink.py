@@ -9,7 +9,7 @@ from qdt_env.engine.state import DOWNLINK, UPLINK
 from qdt_env.physical.state import COLLAPSE
 from qdt_env.security.outcomes import ALTERED, GENUINE, LOST
 
-_FORGED_SIGMA = np.float32(5.0)  # how far an attacker on the line shifts readings (assumed)
+FORGED_SIGMA = np.float32(5.0)  # how far an attacker on the line shifts readings (assumed)
 
 
 @phase
@@ -90,7 +90,7 @@ def receive_report(b, r, setup, state):
 def forge_report(b, r, setup, reports):
     """The attacker's version of robot ``r``'s report, in place."""
     lies = reports.sightings[b, r]
-    tell_lies(reports.heads[b, r], reports.passages[b, r], lies, _FORGED_SIGMA, setup.physical[0])
+    tell_lies(reports.heads[b, r], reports.passages[b, r], lies, FORGED_SIGMA, setup.physical[0])
 
 
 @phase
@@ -127,4 +127,4 @@ def forge_readings(b, first, last, setup, readings):
     """The attacker's version of the readings in the rota's stretch ``first`` .. ``last - 1``, in place."""
     for turn in range(first, last):
         for k in range(3):
-            readings[b, setup.rota_zones[turn], k] += _FORGED_SIGMA * setup.physical[0].sensor_sigma[k]
+            readings[b, setup.rota_zones[turn], k] += FORGED_SIGMA * setup.physical[0].sensor_sigma[k]

@@ -20,7 +20,7 @@ class ChannelConfig:
     Attributes:
         preset: QKD hardware, a key of ``qkd.hardware.PRESETS``.
         fallback: what a starved qkd or qkd-otp link does, one of ``FALLBACKS``.
-        pool_capacity_bits: key bits a link's store holds, >= initial_pool_bits (assumed: 1 Mbit).
+        pool_capacity_bits: key bits a link's store holds, >= initial_pool_bits (assumed: 128 kbit, 512 epochs).
         initial_pool_bits: key bits stored before the quake, >= 0 (assumed).
         epoch_steps: steps between two rekeyings, >= 1 (assumed: one minute at 10 s a step).
         natural_loss: probability that the radio or fibre loses a message, [0, 1) (assumed).
@@ -50,7 +50,7 @@ class ChannelConfig:
 
     preset: str = "robot100MHz"
     fallback: str = "hold"
-    pool_capacity_bits: float = 1_048_576.0
+    pool_capacity_bits: float = 131_072.0
     initial_pool_bits: float = 65_536.0
     epoch_steps: int = 6
     natural_loss: float = 0.01

@@ -21,8 +21,9 @@ from qdt_env.security.attacks import (
     target_mask,
 )
 from qdt_env.security.channel import CHANNEL, ChannelConfig, channel_record, fibre_loss_db, free_space_loss_db
+from qdt_env.security.qkd.counts import clear_counts
 from qdt_env.security.qkd.detection import intercepted_error_rule
-from qdt_env.security.qkd.table import key_rate
+from qdt_env.security.qkd.gather import gather_blocks
 from qdt_env.security.suites import HOLD
 
 __all__ = [
@@ -53,6 +54,8 @@ LINK = np.dtype(
         ("auth_fail_rate", "f4"),  # moving share of arrivals that did not verify
         ("loss_rate", "f4"),  # moving share of sequence gaps
         ("key_bits_spent", "f4"),  # key bits taken from the pool so far
+        ("block_share", "f4"),  # how much of a block of detections is gathered, [0, 1]
+        ("blocks", "i4"),  # blocks closed so far
         ("epoch", "i4"),  # number of the key epoch
         ("epoch_step", "i4"),  # step of the last rekeying
         ("monitor_until", "i4"),  # step before which a flagged link makes no keys
@@ -93,16 +96,18 @@ def _strength(link, attack_table, kind, step):
 
 
 @phase
-def reset_link(link, suite_record, attack_table, channel_record, seed, episode, entity):
+def reset_link(link, blocks, suite_record, attack_table, channel_record, seed, episode, entity):
     """Write a link's state before step 0: full counters at zero, the initial pool, the first epoch's key.
 
     Args:
         link: ``LINK`` record, overwritten.
+        blocks: (1 + S,) ``COUNTS`` of the link, see ``qkd.gather``; the first is emptied.
         suite_record: ``SUITE`` record of the link's suite.
         attack_table: (17,) ``ATTACK`` records.
         channel_record: ``CHANNEL`` record.
         seed, episode, entity: address of the draws; entity is the link's number.
     """
+    clear_counts(blocks[0])
     link["targets"] = target_mask(seed, episode, entity, attack_table)
     link["pool_bits"] = channel_record["initial_pool_bits"] if suite_record["quantum_keys"] else _ZERO
     link["qber"] = channel_record["base_qber"]
@@ -110,6 +115,8 @@ def reset_link(link, suite_record, attack_table, channel_record, seed, episode, 
     link["auth_fail_rate"] = _ZERO
     link["loss_rate"] = channel_record["natural_loss"]
     link["key_bits_spent"] = _ZERO
+    link["block_share"] = _ZERO
+    link["blocks"] = 0
     link["epoch"] = -1
     link["epoch_step"] = 0
     link["monitor_until"] = 0
@@ -174,16 +181,18 @@ def _estimate_qber(link, channel_record, intercepted, seed, episode, step, entit
 
 
 @rule
-def _make_keys(link, attack_table, channel_record, rate_table, loss_db, dt_s, seed, episode, step, entity):
-    """One step of QKD over an open path: the QBER and the bits that go into the pool."""
+def _make_keys(link, blocks, cells, attack_table, channel_record, tables, loss_db, dt_s, seed, episode, step, entity):
+    """One step of QKD over an open path: the QBER, and blocks of detections whose key goes into the pool."""
     intercepted = _strength(link, attack_table, INTERCEPT, step)
     _estimate_qber(link, channel_record, intercepted, seed, episode, step, entity)
     if step < link["monitor_until"]:
         return
     blocked = _strength(link, attack_table, PNS, step)
     working = _ONE - _strength(link, attack_table, JAM, step)
-    made = key_rate(rate_table, loss_db, intercepted, blocked) * np.float32(dt_s) * working
-    link["pool_bits"] = min(link["pool_bits"] + made, channel_record["pool_capacity_bits"])
+    room = channel_record["pool_capacity_bits"]
+    gather_blocks(
+        link, blocks, cells, tables, loss_db, intercepted, blocked, working, dt_s, room, seed, episode, step, entity
+    )
 
 
 @rule
@@ -222,10 +231,12 @@ def _suffer_key_attacks(link, suite_record, attack_table, channel_record, seed, 
 @phase
 def advance_link(
     link,
+    blocks,
+    cells,
     suite_record,
     attack_table,
     channel_record,
-    rate_table,
+    tables,
     loss_db,
     quantum_path_open,
     dt_s,
@@ -238,10 +249,12 @@ def advance_link(
 
     Args:
         link: ``LINK`` record, changed: pool, QBER, CUSUM, alarm, epoch, key flags.
+        blocks: (1 + S,) ``COUNTS``: the block being gathered, then the last closed ones (``qkd.gather``), changed.
+        cells: (2, 3, 2) float64 scratch.
         suite_record: ``SUITE`` record.
         attack_table: (17,) ``ATTACK`` records.
         channel_record: ``CHANNEL`` record.
-        rate_table: key rates of ``qkd.table.rate_table``, bit/s.
+        tables: frame of ``qkd.gather.QkdTables``.
         loss_db: loss of the quantum path now, >= 0 dB.
         quantum_path_open: whether photons get through (line of sight, near a gateway, fibre whole).
         dt_s: length of the step, > 0 s.
@@ -249,7 +262,20 @@ def advance_link(
     """
     if suite_record["quantum_keys"]:
         if quantum_path_open:
-            _make_keys(link, attack_table, channel_record, rate_table, loss_db, dt_s, seed, episode, step, entity)
+            _make_keys(
+                link,
+                blocks,
+                cells,
+                attack_table,
+                channel_record,
+                tables,
+                loss_db,
+                dt_s,
+                seed,
+                episode,
+                step,
+                entity,
+            )
         if step < link["monitor_until"]:
             link["alarm"] = MONITOR_ALARM
         else:

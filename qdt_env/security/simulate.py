@@ -4,16 +4,18 @@
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from qdt_env.compiled import batch
+from qdt_env.frames import Frame
 from qdt_env.security.attacks import Threats, attack_table, threats_by_name
 from qdt_env.security.channel import ChannelConfig, channel_record
 from qdt_env.security.link import LINK, advance_link, link_trust, reset_link
 from qdt_env.security.outcomes import VERDICTS, message_outcome, record_outcome
-from qdt_env.security.qkd.table import rate_table
+from qdt_env.security.qkd.counts import COUNTS
+from qdt_env.security.qkd.detection import CELLS_SHAPE
+from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.suites import suite_by_name, suite_table
 
 MESSAGES_PER_STEP = 2  # uplink, downlink
@@ -56,11 +58,16 @@ class LinkRun:
 
 
 @batch
-def _run(link, suite, attacks, channel, rates, loss_db, path_open, dt_s, bits, seed, episode, entity, messages, states):
+def _run(
+    link, blocks, cells, suite, attacks, channel, tables, loss_db, path_open, dt_s, bits, seed, episode, entity,
+    messages, states,
+):  # fmt: skip
     """Advance the link and send its messages, T steps long; fills ``messages`` (T, 2, 5) and ``states`` (T, 5)."""
-    reset_link(link, suite, attacks, channel, seed, episode, entity)
+    reset_link(link, blocks, suite, attacks, channel, seed, episode, entity)
     for step in range(messages.shape[0]):
-        advance_link(link, suite, attacks, channel, rates, loss_db, path_open, dt_s, seed, episode, step, entity)
+        advance_link(
+            link, blocks, cells, suite, attacks, channel, tables, loss_db, path_open, dt_s, seed, episode, step, entity
+        )
         for index in range(MESSAGES_PER_STEP):
             verdict, content, age, key_bits, injected = message_outcome(
                 link, suite, attacks, channel, bits, seed, episode, step, entity, index
@@ -76,12 +83,6 @@ def _run(link, suite, attacks, channel, rates, loss_db, path_open, dt_s, bits, s
         states[step, 2] = link["alarm"]
         states[step, 3] = link["key_known"]
         states[step, 4] = link_trust(link, suite, channel)
-
-
-@cache
-def _rates(preset: str) -> np.ndarray:
-    """The preset's rate table, made once; only kernels that read it get it."""
-    return rate_table(preset)
 
 
 def simulate_link(
@@ -125,10 +126,12 @@ def simulate_link(
     states = np.zeros((steps, 5), np.float32)
     _run(
         link[0],
+        np.zeros(2, COUNTS),
+        np.zeros(CELLS_SHAPE),
         suite_table()[suite_by_name(suite).code],
         attack_table(threats_by_name(threats)),
         channel_record(config)[0],
-        _rates(config.preset),
+        Frame(qkd_tables(config.preset)),
         np.float32(loss_db),
         quantum_path_open,
         np.float32(dt_s),

@@ -124,4 +124,4 @@ def test_security_stands_alone():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     loaded = {name.split(".")[1] for name in out.split()}
-    assert loaded <= {"security", "compiled", "random", "units"}
+    assert loaded <= {"security", "compiled", "random", "units", "frames"}

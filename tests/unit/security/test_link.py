@@ -5,15 +5,18 @@ import math
 import numpy as np
 import pytest
 
+from qdt_env.frames import Frame
 from qdt_env.security import link as links
 from qdt_env.security.attacks import Attack, attack_table
 from qdt_env.security.channel import ChannelConfig, channel_record
 from qdt_env.security.link import ALARMS, LINK, advance_link, explain_link_trust, link_trust, reset_link, trust_factors
-from qdt_env.security.qkd.table import finite_key_rate, rate_table
+from qdt_env.security.qkd.counts import COUNTS
+from qdt_env.security.qkd.detection import CELLS_SHAPE
+from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.simulate import simulate_link
 from qdt_env.security.suites import suite_by_name, suite_table
 
-RATES = rate_table()
+TABLES = Frame(qkd_tables("robot100MHz"))
 SUITES = suite_table()
 
 
@@ -25,14 +28,15 @@ class Life:
         self.attacks = attack_table(attacks)
         self.channel = channel_record(ChannelConfig(**channel))[0]
         self.link = np.zeros(1, LINK)[0]
+        self.blocks, self.cells = np.zeros(5, COUNTS), np.zeros(CELLS_SHAPE)
         self.step = 0
-        reset_link(self.link, self.suite, self.attacks, self.channel, 5, 0, 0)
+        reset_link(self.link, self.blocks, self.suite, self.attacks, self.channel, 5, 0, 0)
 
     def advance(self, steps=1, path_open=False, loss_db=15.0):
         for _ in range(steps):
             advance_link(
-                self.link, self.suite, self.attacks, self.channel, RATES, np.float32(loss_db), path_open,
-                np.float32(10), 5, 0, self.step, 0,
+                self.link, self.blocks, self.cells, self.suite, self.attacks, self.channel, TABLES, np.float32(loss_db),
+                path_open, np.float32(10), 5, 0, self.step, 0,
             )  # fmt: skip
             self.step += 1
         return self.link
@@ -42,7 +46,7 @@ def test_reset_overwrites_everything_of_the_last_episode():
     life = Life()
     fresh = life.link.copy()
     dirty = np.ones(1, LINK)[0]
-    reset_link(dirty, life.suite, life.attacks, life.channel, 5, 0, 0)
+    reset_link(dirty, life.blocks, life.suite, life.attacks, life.channel, 5, 0, 0)
     assert dirty == fresh
 
 
@@ -55,10 +59,20 @@ def test_epochs_follow_the_clock_and_cost_256_bits_each():
     assert link["pool_bits"] == 65_536 - 4 * 256
 
 
-def test_open_path_fills_the_pool_at_the_table_rate_up_to_capacity():
-    made = Life(initial_pool_bits=256.0).advance(1, path_open=True, loss_db=25.0)["pool_bits"]
-    assert made == pytest.approx(10.0 * float(finite_key_rate("robot100MHz", 25.0)[0]), rel=1e-4)
-    assert Life().advance(5, path_open=True)["pool_bits"] == 1_048_576
+def test_open_path_fills_the_store_block_by_block_and_then_idles():
+    life = Life()
+    pool = [float(life.advance(1, path_open=True)["pool_bits"]) for _ in range(5)]
+    assert life.link["blocks"] == 2 and pool[0] == pool[4], "a store without room for a block asks for none"
+    assert 131_072 - 30_000 <= pool[4] <= 131_072
+
+
+def test_a_block_is_gathered_over_as_many_steps_as_it_takes():
+    life = Life(initial_pool_bits=256.0)
+    shares = [float(life.advance(1, path_open=True, loss_db=33.0)["block_share"]) for _ in range(12)]
+    closed = int(life.link["blocks"])
+    assert closed >= 1 and shares[0] < shares[1] < 1.0
+    assert life.blocks[1]["n"][0].sum() == pytest.approx(1e5, abs=5 * math.sqrt(1e5)), "a closed block is a whole one"
+    assert life.blocks[0]["n"][0].sum() == pytest.approx(1e5 * shares[-1], abs=5 * math.sqrt(1e5))
 
 
 def test_no_keys_through_a_closed_path_or_a_jammed_one():

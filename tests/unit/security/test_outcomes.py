@@ -10,7 +10,7 @@ from qdt_env.security.simulate import simulate_link
 from qdt_env.security.suites import SUITE_NAMES
 
 # A full store: a jammed link makes no keys, and here the message rules are under test, not starvation.
-CLEAN = ChannelConfig(natural_loss=0.0, initial_pool_bits=1_048_576.0)
+CLEAN = ChannelConfig(natural_loss=0.0, initial_pool_bits=1_048_576.0, pool_capacity_bits=1_048_576.0)
 AEAD = [name for name in SUITE_NAMES if name != "plaintext"]
 STEPS = 60
 
