@@ -1,7 +1,7 @@
 """Information-theoretic authentication: Wegman-Carter tags for the QKD classical channel and the one-time pad.
 
-Poly1305 evaluates the message as a polynomial at a secret point r modulo 2^130 - 5 and adds a pad s. With r kept and a
-fresh s for each message it is a Wegman-Carter authenticator: 128 key bits a message, secure against any computing power.
+Poly1305 evaluates the message as a polynomial at a secret point r modulo 2^130 - 5 and adds a pad s. With r kept and
+a fresh s for each message it is a Wegman-Carter authenticator: 128 key bits a message, safe from any computing power.
 
 Sources: Wegman, Carter 1981, "New hash functions and their use in authentication and set equality"; Bernstein 2005,
 "The Poly1305-AES message-authentication code" (bound); RFC 8439, section 2.5 (format).

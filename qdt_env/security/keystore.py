@@ -1,8 +1,9 @@
 """Key stores: every key bit is handed out once, at each end, under an id that both ends know.
 
-Semantics of ETSI GS QKD 014 in process: the master end takes keys by number and size, the slave end claims the same keys
-by id. One :class:`KeyStore` stands for the pair of synchronised stores of a link. :class:`DurableKeyStore` keeps it in
-SQLite: a key is on disk as taken *before* its bytes leave the store, so a crash can lose a key and never spend it twice.
+Semantics of ETSI GS QKD 014 in process: the master end takes keys by number and size, the slave end claims the same
+keys by id. One :class:`KeyStore` stands for the pair of synchronised stores of a link. :class:`DurableKeyStore` keeps
+it in SQLite: a key is on disk as taken *before* its bytes leave the store, so a crash can lose a key and never spend it
+twice.
 """
 
 import sqlite3

@@ -18,7 +18,7 @@ FRAME = HEADER + b"abc" + bytes(16)
 
 
 def test_layout_is_the_documented_one():
-    assert HEADER.hex() == "514c" "01" "04" "00000007" "01" "01" "00000005" "0000000000000006" "00000008" "00000003"
+    assert HEADER.hex() == "514c01040000000701010000000500000000000000060000000800000003"
     assert header_nonce(HEADER) == (5).to_bytes(4, "big") + (6).to_bytes(8, "big")
 
 
