@@ -13,7 +13,6 @@ replaying attacker plays back what the receiver took before: a recording that ne
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -23,7 +22,11 @@ from qdt_env.compiled import rule
 from qdt_env.security.attacks import DELAY, DROP, JAM, MESSAGE_KINDS_MASK, MITM, REPLAY, SPOOF, TAMPER, attack_is_on
 from qdt_env.security.authentication import R_BYTES, AuthenticationError
 from qdt_env.security.ciphers import SECRET_BYTES, EpochKeys, epoch_keys, pad_bytes, pad_open, pad_seal
+from qdt_env.security.delivery import Slot
+from qdt_env.security.session import Session
+from qdt_env.security.suites import Suite
 from qdt_env.security.wire import (
+    AEAD,
     DOWNLINK,
     HEADER_BYTES,
     NONE,
@@ -76,27 +79,88 @@ def flip_payload(payload: bytes) -> bytes:
     return bytes(byte ^ 0xFF for byte in payload) or b"\xff"
 
 
-Slot = tuple[int, int, int]  # direction, step, number within the step
+_REPLACES = 1 << TAMPER | 1 << MITM
 
 
-@dataclass
+def is_delayed(strikes: int) -> bool:
+    """Whether a slot's genuine message comes late; what is replaced is replaced, late or not."""
+    return strikes & 1 << DELAY != 0 and strikes & _REPLACES == 0
+
+
 class Adversary:
-    """One attacker on one link.
+    """One attacker on one link, who knows its suite and its number.
+
+    Args:
+        suite: of the link.
+        link: its number.
+        forge: what he makes of a payload; called with the true one where he can read it, else with zeros.
+        delay_steps, replay_steps: how old what he delivers late or plays back is, in steps.
 
     Attributes:
-        forge: what he makes of a payload; called with the true one where he can read it, else with zeros.
-        rewrites_stamps: whether the frames carry no tag, so that he can write time stamps as he likes.
         keys: keys he was given (stolen, broken, known), or None. He keeps them when their epoch is over.
         pads: by key id, one-time pads he was given.
     """
 
-    forge: Forge = flip_payload
-    rewrites_stamps: bool = False
-    keys: EpochKeys | None = None
-    pads: dict[bytes, bytes] = field(default_factory=dict)
-    _own: EpochKeys | None = None
-    _sent: dict[Slot, bytes] = field(default_factory=dict)
-    _taken: dict[int, dict[int, bytes]] = field(default_factory=lambda: {UPLINK: {}, DOWNLINK: {}})
+    def __init__(
+        self,
+        suite: Suite,
+        link: int,
+        forge: Forge = flip_payload,
+        delay_steps: int = 0,
+        replay_steps: int = 0,
+    ) -> None:
+        self._suite, self._link, self._forge = suite, link, forge
+        self._delay_steps, self._replay_steps = delay_steps, replay_steps
+        self.keys: EpochKeys | None = None
+        self.pads: dict[bytes, bytes] = {}
+        self._own: EpochKeys | None = None
+        self._sent: dict[Slot, bytes] = {}
+        self._taken: dict[int, dict[int, bytes]] = {UPLINK: {}, DOWNLINK: {}}
+
+    def steal(self, end: Session) -> None:
+        """Take what one end holds: the epoch's keys, and the pad it spent last."""
+        if end.keys is not None:
+            self.keys = end.keys
+        if end.spent_pad is not None:
+            self.pads = dict([end.spent_pad])
+
+    def act(self, frame: bytes | None, slot: Slot, strikes: int, is_late: bool) -> tuple[list[bytes], bytes | None]:
+        """Do what the script says to one slot.
+
+        Args:
+            frame: the genuine frame, or None where its sender had no key.
+            slot: direction, step and number.
+            strikes: bit mask, as from :func:`message_strikes`.
+            is_late: whether the frame carries an older message than this step's, because he delays its sender.
+
+        Returns:
+            Injected frames in the order of their coming, and what reaches the receiver of the genuine one, after them.
+        """
+        if strikes & 1 << JAM:
+            return [], None  # he silences everybody, other attackers too
+        arrived = None if frame is None else self._pass_on(frame, slot, strikes, is_late)
+        injected = []
+        if strikes & 1 << SPOOF:
+            injected.append(self.spoof(frame, slot))
+        if strikes & 1 << REPLAY and slot[1] > 0:
+            injected.append(self.play_back(slot, min(self._replay_steps, slot[1])))
+        return injected, arrived
+
+    def _pass_on(self, frame: bytes, slot: Slot, strikes: int, is_late: bool) -> bytes | None:
+        """What becomes of the genuine frame; a message that is dropped cannot be altered."""
+        step = slot[1]
+        if strikes & (NATURAL_LOSS | 1 << DROP):
+            return None
+        if strikes & 1 << TAMPER:
+            return self.tamper(frame, step)
+        if strikes & 1 << MITM:
+            return self.replace(frame, step)
+        if not strikes & 1 << DELAY:
+            return frame
+        if self._suite.authenticated:
+            return frame if is_late else None  # with nothing older to come, its sender is not heard at all
+        held = min(self._delay_steps, step)
+        return self.deliver_late(slot, held) if held else None
 
     def record_sent(self, slot: Slot, frame: bytes) -> None:
         """Record what the sender puts on the air in a slot."""
@@ -132,17 +196,19 @@ class Adversary:
         """What a man in the middle sends on: his words, under the epoch's key where he holds it, else his own key."""
         return self._forged(parse_frame(data), step)
 
-    def spoof(self, data: bytes | None, expected: bytes, step: int) -> bytes:
-        """An invented frame that takes the counter of the true one and comes before it.
+    def spoof(self, data: bytes | None, slot: Slot) -> bytes:
+        """An invented frame, which takes the counter of the true one and comes before it.
 
         Args:
-            data: the true frame of this slot, or None when nothing is sent.
-            expected: the header that he would expect then; he has watched the link.
-            step: step now.
+            data: the true frame of this slot, or None when nothing is sent: then he guesses the header.
+            slot: direction, step and number.
         """
-        if data is not None:
-            return self._forged(parse_frame(data), step)
-        return self._forged(parse_frame(expected + bytes(TAG_BYTES)), step)
+        if data is None:
+            epoch = 0 if self.keys is None else self.keys.epoch
+            protection = AEAD if self._suite.authenticated else NONE
+            data = pack_header(self._suite.code, self._link, slot[0], protection, epoch, 0, slot[1], 0)
+            data += bytes(TAG_BYTES if protection == AEAD else 0)
+        return self._forged(parse_frame(data), slot[1])
 
     def play_back(self, slot: Slot, age_steps: int) -> bytes:
         """A recorded frame of ``age_steps`` ago; noise if there is none.
@@ -150,7 +216,7 @@ class Adversary:
         Where tags are checked, the newest frame of then or before that the receiver took.
         """
         direction, step, number = slot
-        if self.rewrites_stamps:
+        if not self._suite.authenticated:
             late = self.deliver_late(slot, age_steps)
             return os.urandom(HEADER_BYTES) if late is None else late
         old = [then for then in self._taken[direction] if then <= step - age_steps]
@@ -190,7 +256,7 @@ class Adversary:
         """A frame in place of ``frame``: same counter, fresh time stamp, his words, the best keys he has."""
         length = len(frame.sealed) - (0 if frame.protection == NONE else TAG_BYTES)
         heard = self._read(frame)
-        words = self.forge(bytes(length) if heard is None else heard)
+        words = self._forge(bytes(length) if heard is None else heard)
         if frame.protection == NONE:
             return _header(frame, step, len(words)) + words
         keys = self.keys or self._own_keys(frame.epoch)

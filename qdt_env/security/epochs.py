@@ -13,6 +13,7 @@ from qdt_env.security.derivation import combine
 from qdt_env.security.identity import Party
 from qdt_env.security.key_exchange import INGREDIENTS, Ingredients, Occasion, QkdPart, exchange
 from qdt_env.security.keystore import KeyStore, KeyUnavailable
+from qdt_env.security.link_life import LinkLife
 from qdt_env.security.session import Session
 from qdt_env.security.suites import Suite
 from qdt_env.security.wire import DOWNLINK, UPLINK
@@ -67,31 +68,18 @@ class Epochs:
         self._has_software = False
         self._static: EpochKeys | None = None
 
-    def follow(self, *, epoch: int, ready: bool, on_software: bool, spent_bits: int, monitor_until: int) -> None:
-        """Bring the keys to where the link's record is.
-
-        Args:
-            epoch: number of the key epoch.
-            ready: whether the session has a key.
-            on_software: whether the epoch's key is made without QKD.
-            spent_bits: key bits that the record has charged in all.
-            monitor_until: step before which a flagged link makes no keys; a later one than before is a new flag.
-        """
-        qkd = self._take_epoch_keys(spent_bits)
-        if monitor_until > self._monitor_until:  # an attacker may know all that these detectors ever made
+    def follow(self, life: LinkLife) -> None:
+        """Bring the keys to where the link's record is."""
+        qkd = self._take_epoch_keys(life.spent_bits)
+        if life.monitor_until > self._monitor_until:  # an attacker may know all that these detectors ever made
             self.store.discard()
-            self._monitor_until = monitor_until
-        if not ready:
+            self._monitor_until = life.monitor_until
+        if not life.ready:
             self.drop()
-        elif epoch != self._epoch:
+        elif life.epoch != self._epoch:
             self.drop()
-            self._begin(epoch, None if on_software else qkd)
-        self._epoch = epoch
-
-    @property
-    def epoch(self) -> int:
-        """Number of the epoch that the record was in last; -1 before the first."""
-        return self._epoch
+            self._begin(life.epoch, None if life.on_software else qkd)
+        self._epoch = life.epoch
 
     def drop(self) -> None:
         """Forget the keys at both ends, and the pads whose frames never came."""
@@ -168,7 +156,7 @@ class Epochs:
     def _add_software(self) -> None:
         """Ciphers for messages that find no pad, made when the first of the epoch needs them."""
         if not self._has_software:
-            secrets = self._exchange(self._ingredients(None), max(self._epoch, 0), None)
+            secrets = self._exchange(self._ingredients(None), self._epoch, None)
             for end, secret in zip(self.ends, secrets, strict=True):
                 end.fall_back(epoch_keys(self._epoch, secret).ciphers)
             self._has_software = True

@@ -41,7 +41,8 @@ class ReplayWindow:
         block = counter >> 6
         if counter > self._top:
             top_block = self._top >> 6  # -1 before the first frame
-            for passed in range(top_block + 1, min(block, top_block + BLOCKS) + 1):
-                self._blocks[passed % BLOCKS] = 0
+            if block != top_block:
+                for passed in range(top_block + 1, min(block, top_block + BLOCKS) + 1):
+                    self._blocks[passed % BLOCKS] = 0
             self._top = counter
         self._blocks[block % BLOCKS] |= 1 << (counter & 63)

@@ -8,156 +8,44 @@
         delivery = link.send(b"zone 3: smoke")
         print(delivery.name, delivery.payload)
 
-Key life (pool, epochs, alarms, thefts) follows the same ``LINK`` record and rules as the statistical fidelity; what
+Key life (pool, epochs, alarms, thefts) follows the same ``LINK`` record and rules as the statistical fidelity. What
 becomes of a message is not drawn but found out: the sender seals, the adversary acts, the receiver opens or refuses,
 and the verdict compares what was accepted with what was sent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from qdt_env.compiled import batch
-from qdt_env.security.adversary import NATURAL_LOSS, Adversary, Forge, Slot, flip_payload, message_strikes
-from qdt_env.security.attacks import (
-    DELAY,
-    DROP,
-    JAM,
-    MESSAGE_KINDS_MASK,
-    MITM,
-    REPLAY,
-    SPOOF,
-    TAMPER,
-    Threats,
-    attack_table,
-    threats_by_name,
-)
-from qdt_env.security.channel import ChannelConfig, channel_record
+from qdt_env.security.adversary import Adversary, Forge, flip_payload, is_delayed
+from qdt_env.security.attacks import Threats
+from qdt_env.security.channel import ChannelConfig
+from qdt_env.security.delivery import Delivery, Message, Slot, Truth
 from qdt_env.security.epochs import Epochs, KeySource, random_material
 from qdt_env.security.identity import Party
 from qdt_env.security.keystore import KeyStore
-from qdt_env.security.link import LINK, advance_link, link_trust, reset_link
-from qdt_env.security.outcomes import (
-    ALTERED,
-    DELAYED,
-    DELIVERED,
-    FORGED,
-    GENUINE,
-    LOST,
-    NO_KEY,
-    OLD,
-    REJECTED,
-    VERDICTS,
-    forgeable,
-    record_outcome,
-)
-from qdt_env.security.qkd.rate import rate_table
+from qdt_env.security.link_life import LinkLife
 from qdt_env.security.session import Opened, Rejected
-from qdt_env.security.suites import suite_by_name, suite_table
-from qdt_env.security.wire import AEAD, DOWNLINK, MAX_PAYLOAD_BYTES, UPLINK, header_nonce, pack_header
+from qdt_env.security.suites import suite_by_name
+from qdt_env.security.wire import DOWNLINK, MAX_PAYLOAD_BYTES, UPLINK
 
-_REPLACED = 1 << TAMPER | 1 << MITM
-_MOST_NUMBERS = 2**14  # messages per step and direction: their draws must stay within the message draws
-_READY, _FALLBACK, _EPOCH, _MONITOR, _OPEN, _SPENT, _TARGETS, _UP, _DOWN = range(9)
+__all__ = ["DOWNLINK", "UPLINK", "Delivery", "Party", "SecureLink"]
 
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of one message.
-
-    Attributes:
-        verdict: index of ``VERDICTS``, by ground truth: FORGED is what only the caller knows, the receiver does not.
-        content: index of ``CONTENTS``: what ``payload`` is; without meaning (0) when nothing was accepted.
-        payload: what the receiver acts on, or None.
-        age_steps: how many steps ago the content was written, >= 0; 0 for what is fresh, altered or did not arrive.
-        key_bits: key bits taken from the store for this message, >= 0.
-        injected_rejected: 1 if an injected frame also came and was refused, else 0.
-        written_step: when the receiver believes that the payload was written; -1 if nothing was accepted.
-        overheard: the payload as the attacker read it, or None where he could not.
-        detail: why frames were refused, for people.
-    """
-
-    verdict: int
-    content: int
-    payload: bytes | None
-    age_steps: int
-    key_bits: int
-    injected_rejected: int
-    written_step: int
-    overheard: bytes | None
-    detail: str
-
-    @property
-    def name(self) -> str:
-        """The verdict in words."""
-        return VERDICTS[self.verdict]
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the receiver acts on something."""
-        return self.payload is not None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A message that was put into a frame: ground truth."""
-
-    payload: bytes
-    written_step: int
-
-
-@batch
-def _advance(links, suites, attacks, channels, rates, loss_db, path_open, dt_s, seed, episode, step, entity):
-    """One step of key life; arguments as of ``advance_link``, records as arrays of one (cheaper to hand over)."""
-    advance_link(
-        links[0], suites[0], attacks, channels[0], rates, loss_db, path_open, dt_s, seed, episode, step, entity
-    )
-
-
-@batch
-def _reset(links, suites, attacks, channels, seed, episode, entity):
-    """The link before step 0."""
-    reset_link(links[0], suites[0], attacks, channels[0], seed, episode, entity)
-
-
-@batch
-def _survey(links, suites, attacks, channels, seed, episode, step, entity, number, state):
-    """Read what the wire needs of a link that is advanced to ``step``, and who strikes message ``number``."""
-    link = links[0]
-    state[_READY] = link["key_ready"]
-    state[_FALLBACK] = link["fallback"]
-    state[_EPOCH] = link["epoch"]
-    state[_MONITOR] = link["monitor_until"]
-    state[_OPEN] = suites[0]["authenticated"] == 1 and forgeable(link, suites[0])
-    state[_SPENT] = np.int64(link["key_bits_spent"])
-    state[_TARGETS] = link["targets"] & MESSAGE_KINDS_MASK
-    up = 2 * number
-    state[_UP] = message_strikes(link, attacks, channels[0], seed, episode, step, entity, up)
-    state[_DOWN] = message_strikes(link, attacks, channels[0], seed, episode, step, entity, up + 1)
-
-
-@batch
-def _record(links, suites, channels, verdict, content, age_steps, key_bits, injected_rejected, step):
-    """The outcome into the link, by the one rule that both fidelities share."""
-    record_outcome(links[0], suites[0], channels[0], verdict, content, age_steps, key_bits, injected_rejected, step)
-
-
-@cache
-def _rates(preset: str) -> np.ndarray:
-    """The preset's rate table, made once."""
-    return rate_table(preset)
+Wiretap = Callable[[bytes, int], None]
 
 
 class SecureLink:
     """One link between two parties, with its attacker. Real cryptography, deterministic verdicts.
 
     The verdicts are a pure function of (suite, channel, threats, seed, episode, entity) and the calls made; keys,
-    nonces and ciphertexts are fresh at every run. Frames go up from ``a`` to ``b`` and down from ``b`` to ``a``.
+    nonces and ciphertexts are fresh at every run. Frames go up from ``a`` to ``b`` and down from ``b`` to ``a``. The
+    receiver expects one message per slot and takes the first that verifies.
+
+    Key exchanges run between the two ends within :meth:`advance`; attacks on them are not modelled but as ``LINK``
+    has them (theft of keys, a quantum adversary, blinded detectors).
 
     Args:
-        a, b: the two parties, or their names. Hand in the same :class:`Party` to links that share an end.
+        a, b: the two parties, or their names. Hand the same :class:`Party` to links that share an end.
         suite: one of ``SUITE_NAMES``.
         channel: parameters, by default all defaults.
         threats: as in ``attacks.threats_by_name``, or a ready attack table of shape (17,), dtype ``ATTACK``.
@@ -165,7 +53,7 @@ class SecureLink:
         record: array of shape (1,), dtype ``LINK``, to live in; its owner has reset it. By default one of its own.
         key_source: makes key material, ``key_source(link number, block number) -> bytes``; empty for a block without
             key. By default random bytes of the operating system.
-        store: the key store, by default one in memory.
+        store: the key store of both ends, by default one in memory.
         forge: the attacker's words, from the payload that he replaces.
         wiretap: called with (frame, direction) for every frame on the air, the attacker's included.
 
@@ -188,30 +76,17 @@ class SecureLink:
         key_source: KeySource = random_material,
         store: KeyStore | None = None,
         forge: Forge = flip_payload,
-        wiretap: Callable[[bytes, int], None] | None = None,
+        wiretap: Wiretap | None = None,
     ) -> None:
         self.suite = suite_by_name(suite)
         self.channel = ChannelConfig() if channel is None else channel
-        self._seed, self._episode, self._entity = np.uint64(seed), episode, entity
-        self._suites = suite_table()[self.suite.code : self.suite.code + 1]
-        self._channels = channel_record(self.channel)
-        self._attacks = threats if isinstance(threats, np.ndarray) else attack_table(threats_by_name(threats))
-        self._links = np.zeros(1, LINK) if record is None else _checked(record)
-        if record is None:
-            _reset(self._links, self._suites, self._attacks, self._channels, self._seed, self._episode, self._entity)
-        self._pool_bits = self._links["pool_bits"]
-        self._state = np.zeros(9, np.int64)
+        self._life = life = LinkLife(self.suite, self.channel, threats, seed, episode, entity, record)
         self._epochs = Epochs(self.suite, self.channel, a, b, entity, key_source, store)
-        self.adversary = Adversary(forge, rewrites_stamps=not self.suite.authenticated)
+        self.adversary = Adversary(self.suite, entity, forge, life.delay_steps, life.replay_steps)
         self._wiretap = wiretap
+        self._truth = Truth()
         self._step = -1
-        self._strikes = [0, 0]
         self._numbers = [0, 0]
-        self._targeted = False
-        self._open = False
-        self._depth = int(max(self._attacks[DELAY]["delay_steps"], self._attacks[REPLAY]["delay_steps"]))
-        self._outbox: dict[Slot, _Sent] = {}
-        self._truth: dict[tuple[int, bytes], _Sent] = {}  # by direction and nonce
 
     @property
     def step(self) -> int:
@@ -221,7 +96,7 @@ class SecureLink:
     @property
     def link(self) -> np.void:
         """The ``LINK`` record: key life, counters, evidence."""
-        return self._links[0]
+        return self._life.record
 
     @property
     def store(self) -> KeyStore:
@@ -231,7 +106,7 @@ class SecureLink:
     @property
     def trust(self) -> float:
         """Trust in what the link delivers, C in [0, 1]."""
-        return float(link_trust(self._links[0], self._suites[0], self._channels[0]))
+        return self._life.trust
 
     def advance(self, dt_s: float = 10.0, loss_db: float = 15.0, path_open: bool = True) -> None:
         """Begin the next step: keys are made, spent, stolen, renewed.
@@ -243,27 +118,14 @@ class SecureLink:
 
         Raises:
             ValueError: a step of no duration, or a negative loss.
+            KeyUnavailable: the key source does not make the bits that the record has credited.
         """
         if not dt_s > 0:
             raise ValueError(f"dt_s: got {dt_s!r}, allowed: more than 0")
         if not loss_db >= 0:
             raise ValueError(f"loss_db: got {loss_db!r}, allowed: 0 or more")
-        step = self._step + 1
-        _advance(
-            self._links,
-            self._suites,
-            self._attacks,
-            self._channels,
-            _rates(self.channel.preset),
-            np.float32(loss_db),
-            path_open,
-            np.float32(dt_s),
-            self._seed,
-            self._episode,
-            step,
-            self._entity,
-        )
-        self.follow(step)
+        self._life.advance(self._step + 1, dt_s, loss_db, path_open)
+        self.follow(self._step + 1)
 
     def follow(self, step: int) -> None:
         """Take up a step to which the owner of the record has advanced it already; :meth:`advance` does both.
@@ -273,26 +135,21 @@ class SecureLink:
 
         Raises:
             ValueError: a step that is not later.
+            KeyUnavailable: as for :meth:`advance`.
         """
         if step <= self._step:
             raise ValueError(f"step: got {step}, allowed: more than {self._step}, the last one")
         self._step = step
         self._numbers = [0, 0]
-        state = self._read_state(0)
-        self._strikes = state[_UP:]
-        self._targeted = state[_TARGETS] != 0
-        self._open = bool(state[_OPEN])
-        self._epochs.follow(
-            epoch=state[_EPOCH],
-            ready=bool(state[_READY]),
-            on_software=bool(state[_FALLBACK]),
-            spent_bits=state[_SPENT],
-            monitor_until=state[_MONITOR],
-        )
-        if self._open and self._epochs.ends[UPLINK].keys is not None:
-            self.adversary.keys = self._epochs.ends[UPLINK].keys
-        if self._targeted:
-            self._forget_before(step - self._depth)
+        life = self._life
+        life.survey(step)
+        self._epochs.follow(life)
+        if life.is_open:
+            self.adversary.steal(self._epochs.ends[UPLINK])
+        if life.targeted:
+            oldest = step - life.delay_steps - life.replay_steps
+            self._truth.forget_before(oldest)
+            self.adversary.forget_before(oldest)
 
     def send(self, payload: bytes, direction: int = UPLINK) -> Delivery:
         """Send one message now and see what becomes of it. The first call begins step 0 if nobody has.
@@ -303,174 +160,81 @@ class SecureLink:
 
         Raises:
             ValueError: an unknown direction, a payload too long, or more than 2^14 messages in one step.
+            KeyUnavailable: as for :meth:`advance`.
         """
-        if direction not in (UPLINK, DOWNLINK):
+        if direction != UPLINK and direction != DOWNLINK:
             raise ValueError(f"direction: got {direction!r}, allowed: {UPLINK} (uplink) or {DOWNLINK} (downlink)")
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise ValueError(f"payload: got {len(payload)} bytes, allowed: at most {MAX_PAYLOAD_BYTES}")
         if self._step < 0:
             self.advance()
-        slot, strikes = self._next_slot(direction)
-        sent = self._getting_through(_Sent(payload, self._step), slot, strikes)
-        frame, key_bits = self._epochs.seal(sent.payload, sent.written_step, direction, self._pool_bits[0])
-        overheard = None if frame is None else self._listen(frame, slot, sent)
-        injected, arrived = self._on_the_air(frame, slot, strikes, sent)
+        life, step = self._life, self._step
+        number = self._numbers[direction]
+        strikes = life.strikes(direction, number)
+        self._numbers[direction] = number + 1
+        slot = direction, step, number
+        message = self._getting_through(Message(payload, step), slot, strikes)
+        frame, key_bits = self._epochs.seal(message.payload, message.written_step, direction, life.pool_bits)
+        overheard = None if frame is None else self._overhear(frame, slot, message)
+        injected: list[bytes] = []
+        arrived = frame
+        if strikes:
+            is_late = message.written_step < step
+            injected, arrived = self.adversary.act(frame, slot, strikes, is_late)
         taken, injected_rejected, detail = self._receive(injected, arrived, slot)
-        verdict, content, age_steps = self._judge(taken, frame, arrived is not None, sent, direction)
-        _record(
-            self._links,
-            self._suites,
-            self._channels,
-            verdict,
-            content,
-            age_steps,
-            key_bits,
-            injected_rejected,
-            self._step,
-        )
-        written_step, accepted = (-1, None) if taken is None else (taken.step, taken.payload)
+        verdict, content, age_steps = self._truth.judge(taken, frame, arrived is not None, message, direction, step)
+        life.keep(verdict, content, age_steps, key_bits, injected_rejected)
+        accepted, written_step = (None, -1) if taken is None else (taken.payload, taken.step)
         return Delivery(
             verdict, content, accepted, age_steps, key_bits, injected_rejected, written_step, overheard, detail
         )
 
-    def _next_slot(self, direction: int) -> tuple[Slot, int]:
-        """The slot of the next message in this direction, and what strikes it."""
-        number = self._numbers[direction]
-        self._numbers[direction] = number + 1
-        if number == 0:
-            return (direction, self._step, 0), self._strikes[direction]
-        if number >= _MOST_NUMBERS:
-            raise ValueError(f"messages: got {number + 1} in one step and direction, allowed: {_MOST_NUMBERS}")
-        return (direction, self._step, number), self._read_state(number)[_UP + direction]
-
-    def _read_state(self, number: int) -> list[int]:
-        """The survey of the link for messages ``number`` of this step."""
-        _survey(
-            self._links,
-            self._suites,
-            self._attacks,
-            self._channels,
-            self._seed,
-            self._episode,
-            self._step,
-            self._entity,
-            number,
-            self._state,
-        )
-        return self._state.tolist()
-
-    def _getting_through(self, now: _Sent, slot: Slot, strikes: int) -> _Sent:
-        """The message that the sender gets on the air: an older one where an attacker delays him (see ``adversary``).
-
-        A delayed sender without an older message still tries, and is not heard: see ``_on_the_air``.
-        """
-        if not self._targeted:
+    def _getting_through(self, now: Message, slot: Slot, strikes: int) -> Message:
+        """The message that gets on the air: an older one where an attacker delays its sender (see ``adversary``)."""
+        if not self._life.targeted:
             return now
-        self._outbox[slot] = now
-        if not self._is_delayed(strikes) or not self.suite.authenticated:
+        self._truth.note_written(slot, now)
+        if not (self.suite.authenticated and is_delayed(strikes)):
             return now
         direction, step, number = slot
-        return self._outbox.get((direction, step - self._held_steps(DELAY), number), now)
+        older = self._truth.written((direction, step - min(self._life.delay_steps, step), number))
+        return now if older is None else older
 
-    def _is_delayed(self, strikes: int) -> bool:
-        """Whether the genuine message comes late; what is replaced is replaced, late or not."""
-        return strikes & 1 << DELAY != 0 and strikes & _REPLACED == 0
-
-    def _held_steps(self, kind: int) -> int:
-        """How old what a delaying or replaying attacker delivers is: nothing is older than the episode."""
-        return min(int(self._attacks[kind]["delay_steps"]), self._step)
-
-    def _listen(self, frame: bytes, slot: Slot, sent: _Sent) -> bytes | None:
-        """The attacker hears a frame at its sender: recorded, and read if he holds its keys."""
-        direction = slot[0]
+    def _overhear(self, frame: bytes, slot: Slot, message: Message) -> bytes | None:
+        """The attacker hears a frame at its sender; returns what he can read of it."""
         if self._wiretap is not None:
-            self._wiretap(frame, direction)
-        if self._targeted:
-            self._truth[direction, header_nonce(frame)] = sent
+            self._wiretap(frame, slot[0])
+        if self._life.targeted:
+            self._truth.note_sent(slot[0], frame, message)
             self.adversary.record_sent(slot, frame)
-        if not self._open:
-            return None if self.suite.confidential else self.adversary.read(frame)
-        end = self._epochs.ends[direction]
-        self.adversary.keys = end.keys
-        if end.spent_pad is not None:
-            self.adversary.pads = dict([end.spent_pad])
+        if self._life.is_open:
+            self.adversary.steal(self._epochs.ends[slot[0]])
+        elif self.suite.confidential:
+            return None
         return self.adversary.read(frame)
 
-    def _on_the_air(
-        self, frame: bytes | None, slot: Slot, strikes: int, sent: _Sent
-    ) -> tuple[list[bytes], bytes | None]:
-        """What reaches the receiver: injected frames, in the order of their coming, and what became of the true one."""
-        if strikes == 0 or strikes & 1 << JAM:
-            return [], frame if strikes == 0 else None
-        step, adversary = self._step, self.adversary
-        arrived = frame
-        if strikes & (NATURAL_LOSS | 1 << DROP):
-            arrived = None
-        elif frame is not None and strikes & 1 << TAMPER:
-            arrived = adversary.tamper(frame, step)
-        elif frame is not None and strikes & 1 << MITM:
-            arrived = adversary.replace(frame, step)
-        elif frame is not None and strikes & 1 << DELAY:
-            held = self._held_steps(DELAY)
-            if not self.suite.authenticated:
-                arrived = adversary.deliver_late(slot, held) if held else None
-            elif sent.written_step == step:  # nothing older was there to get through
-                arrived = None
-        injected = []
-        if strikes & 1 << SPOOF:
-            expected = pack_header(self.suite.code, self._entity, slot[0], AEAD, max(0, self._epochs.epoch), 0, step, 0)
-            injected.append(adversary.spoof(frame, expected, step))
-        if strikes & 1 << REPLAY and self._held_steps(REPLAY) > 0:
-            injected.append(adversary.play_back(slot, self._held_steps(REPLAY)))
-        if self._wiretap is not None:
-            for data in injected:
-                self._wiretap(data, slot[0])
-        return injected, arrived
-
     def _receive(self, injected: list[bytes], arrived: bytes | None, slot: Slot) -> tuple[Opened | None, int, str]:
-        """What the receiver takes: the first frame of the slot that verifies; whether injected ones were refused."""
+        """The receiver takes the first frame of the slot that verifies: (what it took, injected refused, why)."""
         receiver = self._epochs.ends[UPLINK if slot[0] == DOWNLINK else DOWNLINK]
-        refused, reasons = 0, []
-        for data in injected if arrived is None else [*injected, arrived]:
+        refused = 0
+        reasons = ""
+        for data in injected:
+            if self._wiretap is not None:
+                self._wiretap(data, slot[0])
             try:
-                taken = receiver.open(data, self._step)
+                taken = receiver.open(data, slot[1])
             except Rejected as rejection:
-                reasons.append(str(rejection))
-                refused += 1
+                refused = 1
+                reasons += f"injected frame refused: {rejection}; "
                 continue
-            if self._targeted:
-                self.adversary.record_taken(slot, data)
-            return taken, min(refused, 1), "; ".join(reasons)
-        return None, 1 if injected else 0, "; ".join(reasons)
-
-    def _judge(
-        self, taken: Opened | None, frame: bytes | None, arrived: bool, sent: _Sent, direction: int
-    ) -> tuple[int, int, int]:
-        """(verdict, content, age_steps): what was accepted against what was sent."""
-        if taken is None:
-            if frame is None:
-                return NO_KEY, GENUINE, 0
-            return (REJECTED if arrived else LOST), GENUINE, 0
-        step = self._step
-        if frame is not None and taken.nonce == header_nonce(frame) and taken.payload == sent.payload:
-            age_steps = step - sent.written_step
-            if taken.step != sent.written_step:
-                return FORGED, OLD, age_steps
-            return (DELAYED if age_steps else DELIVERED), GENUINE, age_steps
-        earlier = self._truth.get((direction, taken.nonce))
-        if earlier is not None and taken.payload == earlier.payload:
-            return FORGED, OLD, step - earlier.written_step
-        return FORGED, ALTERED, 0
-
-    def _forget_before(self, step: int) -> None:
-        """Cut the ground truth and the attacker's tape: nothing older than ``step`` can come again."""
-        for slot in [slot for slot in self._outbox if slot[1] < step]:
-            del self._outbox[slot]
-        self.adversary.forget_before(step)
-
-
-def _checked(record: np.ndarray) -> np.ndarray:
-    """A record to live in."""
-    if not isinstance(record, np.ndarray) or record.shape != (1,) or record.dtype != LINK:
-        raise ValueError("record: allowed: an array of shape (1,) and dtype LINK, such as links[b, r : r + 1]")
-    return record
+            self.adversary.record_taken(slot, data)
+            return taken, refused, reasons
+        if arrived is None:
+            return None, refused, reasons
+        try:
+            taken = receiver.open(arrived, slot[1])
+        except Rejected as rejection:
+            return None, refused, f"{reasons}frame refused: {rejection}"
+        if self._life.targeted:
+            self.adversary.record_taken(slot, arrived)
+        return taken, refused, reasons
