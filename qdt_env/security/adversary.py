@@ -21,7 +21,7 @@ from qdt_env import random
 from qdt_env.compiled import rule
 from qdt_env.security.attacks import DELAY, DROP, JAM, MESSAGE_KINDS_MASK, MITM, REPLAY, SPOOF, TAMPER, attack_is_on
 from qdt_env.security.authentication import R_BYTES, AuthenticationError
-from qdt_env.security.ciphers import SECRET_BYTES, EpochKeys, epoch_keys, pad_bytes, pad_open, pad_seal
+from qdt_env.security.ciphers import SECRET_BYTES, Absent, EpochKeys, epoch_keys, pad_bytes, pad_open, pad_seal
 from qdt_env.security.delivery import Slot
 from qdt_env.security.session import Session
 from qdt_env.security.suites import Suite
@@ -116,6 +116,12 @@ class Adversary:
         self._own: EpochKeys | None = None
         self._sent: dict[Slot, bytes] = {}
         self._taken: dict[int, dict[int, bytes]] = {UPLINK: {}, DOWNLINK: {}}
+
+    def lose(self, end: Session) -> None:
+        """He does not have this end's keys, or has them no longer; those of past epochs he keeps."""
+        if self.keys is not None and end.keys is not None and self.keys.epoch == end.keys.epoch:
+            self.keys = None
+        self.pads = {}
 
     def steal(self, end: Session) -> None:
         """Take what one end holds: the epoch's keys, and the pad it spent last."""
@@ -259,15 +265,21 @@ class Adversary:
         words = self._forge(bytes(length) if heard is None else heard)
         if frame.protection == NONE:
             return _header(frame, step, len(words)) + words
-        keys = self.keys or self._own_keys(frame.epoch)
         if frame.protection == PAD:
-            words = words[:length].ljust(length, b"\0")  # a pad fits one length only
-            pad = self.pads.get(frame.key_id) or os.urandom(pad_bytes(length))
-            point = keys.points[frame.direction] if keys.points else os.urandom(R_BYTES)
-            associated = _header(frame, step, length) + frame.key_id
-            return associated + pad_seal(pad, point, words, associated)
+            return self._forged_with_pad(frame, words[:length].ljust(length, b"\0"), step)  # a pad fits one length
+        keys = self.keys
+        if keys is None or isinstance(keys.ciphers[frame.direction], Absent):
+            keys = self._own_keys(frame.epoch)
         header = _header(frame._replace(epoch=keys.epoch), step, len(words))
         return header + keys.ciphers[frame.direction].seal(header_nonce(header), words, header)
+
+    def _forged_with_pad(self, frame: Frame, words: bytes, step: int) -> bytes:
+        """A forged frame under the pad that the true one names; under made-up pad and point where he has none."""
+        points = self.keys.points if self.keys is not None else None
+        point = os.urandom(R_BYTES) if points is None else points[frame.direction]
+        pad = self.pads.get(frame.key_id) or os.urandom(pad_bytes(len(words)))
+        associated = _header(frame, step, len(words)) + frame.key_id
+        return associated + pad_seal(pad, point, words, associated)
 
     def _own_keys(self, epoch: int) -> EpochKeys:
         """Keys that he made up."""

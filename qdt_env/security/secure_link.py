@@ -146,6 +146,8 @@ class SecureLink:
         self._epochs.follow(life)
         if life.is_open:
             self.adversary.steal(self._epochs.ends[UPLINK])
+        else:
+            self.adversary.lose(self._epochs.ends[UPLINK])
         if life.targeted:
             oldest = step - life.delay_steps - life.replay_steps
             self._truth.forget_before(oldest)
