@@ -111,7 +111,7 @@ def decode_leaf(data: bytes) -> Leaf:
     trust = tuple(_TRUST.iter_unpack(data[end:stop]))
     for name, entries in (("reports", reports), ("views", views), ("trust", trust)):
         numbers = [entry[0] for entry in entries]
-        if any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+        if numbers != sorted(set(numbers)):
             raise LedgerError(f"leaf: {name} are not in ascending order")
     if not all(0.0 <= value <= 1.0 for _, value in trust):
         raise LedgerError("leaf: a trust is outside [0, 1]")

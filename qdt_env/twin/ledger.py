@@ -206,9 +206,10 @@ class Ledger:
         if size == 0 or not self._validators:
             raise LedgerError(f"ledger {self._store.name!r}: no leaves to sign, closed, or open for reading only")
         root = self._tree.root()
+        seen = {validator.size for validator in self._validators} - {0}  # as a rule the last head's size, for all
+        proofs = {0: ()} | {first: self._tree.consistency_proof(first, size) for first in seen}
         for validator in self._validators:
-            proof = self._tree.consistency_proof(validator.size, size) if validator.size else ()
-            validator.witness(size, root, proof)
+            validator.witness(size, root, proofs[validator.size])
         step = leaf_address(self._pending[-1][1] if self._pending else next(self._store.leaves(size - 1))[1])[1]
         turn = self._validators[self._heads % len(self._validators)]
         head = turn.sign(self.header, TreeHead(size, root, step, "", b""))
