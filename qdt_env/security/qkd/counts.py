@@ -47,7 +47,7 @@ PUBLISHED_EFFICIENCIES = ((0.01, 1.037), (0.03, 1.036), (0.05, 1.039), (0.08, 1.
 
 
 @rule
-def _uniform53(high, low):
+def uniform53(high, low):
     """Two random words as float64 in (0, 1), never 0 or 1: 53 bits, in the middle of their cells."""
     bits = (uint64(high) << uint64(21)) ^ (uint64(low) >> uint64(11))
     return (float(bits & uint64(0x1FFFFFFFFFFFFF)) + 0.5) * _TO_UNIT53
@@ -100,7 +100,7 @@ def _by_rejection(n, p, seed, episode, step, entity, first):
     alpha, mode = (2.83 + 5.1 / b) * spread, math.floor((n + 1.0) * p)
     for attempt in range(_MOST_TRIES):
         w, x, y, z = random.words(seed, episode, step, random.CHANNEL, entity, uint32(first + attempt))
-        u, v = _uniform53(w, x) - 0.5, _uniform53(y, z)
+        u, v = uniform53(w, x) - 0.5, uniform53(y, z)
         us = 0.5 - abs(u)
         k = math.floor((2.0 * a / us + b) * u + centre)
         if us >= 0.07 and v <= squeeze:
@@ -132,7 +132,7 @@ def draw_binomial(n, p, seed, episode, step, entity, first):
     rare = min(p, 1.0 - p)
     if n * rare < _INVERSION_BELOW:
         w, x, _, _ = random.words(seed, episode, step, random.CHANNEL, entity, uint32(first))
-        k = _by_inversion(n, rare, _uniform53(w, x))
+        k = _by_inversion(n, rare, uniform53(w, x))
     else:
         k = _by_rejection(n, rare, seed, episode, step, entity, first)
     return k if p <= 0.5 else n - k
