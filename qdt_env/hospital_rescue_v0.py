@@ -55,7 +55,6 @@ from qdt_env.twin.snapshot import TwinSnapshot
 
 _MASK_MODES = ("obs", "info", "rllib", "none")
 _RENDER_MODES = ("rgb_array", "human", "ansi")
-_CHANNELS = ("statistical",)
 _INFO = {**dict.fromkeys(ROBOT_INFO, 0.0), **{f"episode_{name}": NOT_YET for name in METRICS}}  # every key, always
 
 
@@ -66,7 +65,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         scenario: "ward", "clinic", "hospital", a building file (.json, .graphml) or a ``ScenarioConfig``.
         suite: "plaintext", "psk", "ecdh", "pqc", "qkd", "qkd-otp" or "hybrid".
         threats: preset name ("none", "tamper", "mixed", ..., joined with "+"), "random", or ``Attack`` objects.
-        channel: "statistical".
+        channel: "statistical" (outcomes of messages drawn by rule, fast) or "wire" (bytes, keys and ciphers are real).
         control: "task" or "move".
         observation: "flat" or "graph".
         action_mask: "obs", "info", "rllib" (key ``observations``) or "none".
@@ -105,13 +104,12 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         building_seed: int = 0,
         render_mode: str | None = None,
     ) -> None:
-        require(channel in _CHANNELS, "channel", channel, f"one of {', '.join(_CHANNELS)}")
         require(observation in ("flat", "graph"), "observation", observation, "'flat' or 'graph'")
         require(action_mask in _MASK_MODES, "action_mask", action_mask, f"one of {', '.join(_MASK_MODES)}")
         allowed = f"None or one of {', '.join(_RENDER_MODES)}"
         require(render_mode is None or render_mode in _RENDER_MODES, "render_mode", render_mode, allowed)
         config = with_horizon(load_scenario(scenario, building_seed=building_seed), max_cycles)
-        game = GameConfig(suite, threats, control, reward, perfect_information)
+        game = GameConfig(suite, threats, control, reward, perfect_information, channel)
         self.render_mode = render_mode
         self._episodes = Episodes(config, game)
         self._observation, self._action_mask, self._keep_dead = observation, action_mask, keep_dead

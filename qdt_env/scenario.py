@@ -10,6 +10,7 @@ from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.state import ROBOT_KINDS
 from qdt_env.records import require
 from qdt_env.security.channel import ChannelConfig
+from qdt_env.twin.codec import report_bytes, view_bytes
 from qdt_env.twin.config import TwinConfig
 
 _HURT_SHARE = 0.16  # of the occupants, severities 1-3, at the default shock: sizes the patient slots
@@ -27,8 +28,6 @@ class ScenarioConfig:
         horizon_steps: length of the mission in steps, 1 .. 30000.
         patients: patient slots; None sizes them to the building.
         physical, twin, channel: parameters of the layers.
-        report_bytes: a robot's report [bytes].
-        reading_bytes: one zone's reading within a gateway's message [bytes].
         own_eyes_s: own perception outranks the twin's older news this long (assumed) [s].
         stale_s: a decision on a view older than this counts as stale (assumed) [s].
         quantum_range_m: reach of the free-space quantum channel to a gateway or relay (assumed) [m].
@@ -42,8 +41,6 @@ class ScenarioConfig:
     physical: PhysicalConfig = field(default_factory=PhysicalConfig)
     twin: TwinConfig = field(default_factory=TwinConfig)
     channel: ChannelConfig = field(default_factory=ChannelConfig)
-    report_bytes: int = 256
-    reading_bytes: int = 12
     own_eyes_s: float = 300.0
     stale_s: float = 60.0
     quantum_range_m: float = 15.0
@@ -63,8 +60,6 @@ class ScenarioConfig:
         slots = self.patients
         whole = slots is None or (isinstance(slots, int) and 1 <= slots <= 4096)
         require(whole, "patients", self.patients, "None or 1 to 4096 slots")
-        for name in ("report_bytes", "reading_bytes"):
-            require(1 <= getattr(self, name) <= 1_000_000, name, getattr(self, name), "1 to 1000000 bytes")
         for name in ("own_eyes_s", "stale_s", "quantum_range_m"):
             require(0.0 <= getattr(self, name) <= 1e6, name, getattr(self, name), "a number in [0, 1e6]")
 
@@ -79,8 +74,13 @@ class ScenarioConfig:
 
     @property
     def view_bytes(self) -> int:
-        """Size of one view: 8 bytes a patient and robot, a byte a passage, two a zone."""
-        return 8 * (self.patient_slots + len(self.team)) + self.building.n_passages + 2 * self.building.n_zones
+        """Size of one view on the wire."""
+        return view_bytes(self.patient_slots, self.building.n_passages, self.building.n_zones, len(self.team))
+
+    @property
+    def report_bytes(self) -> int:
+        """Size of a robot's report on the wire."""
+        return report_bytes(self.building.max_degree)
 
     @property
     def sensor_period_steps(self) -> int:

@@ -12,6 +12,7 @@ from qdt_env.engine.picture import take_snapshot
 from qdt_env.engine.setup import GameConfig, build_setup
 from qdt_env.engine.state import Output, State, empty_state
 from qdt_env.engine.step import reset_rows, step_rows
+from qdt_env.engine.wire import BLOCKS_REMEMBERED, WireChannel
 from qdt_env.frames import Frame
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
@@ -43,7 +44,9 @@ class Episodes:
         self.codec = ActionCodec(game.control, scenario.patient_slots, slots)
         self.layout = ObservationLayout(scenario.patient_slots, slots, robots)
         self.setup = build_setup(scenario, game, self.layout, self.codec)
-        self.state: State = empty_state(episodes, self.setup, scenario.patient_slots, self._history_steps())
+        wire = game.channel == "wire"
+        history, blocks = (1, BLOCKS_REMEMBERED) if wire else (self._history_steps(), 1)
+        self.state: State = empty_state(episodes, self.setup, scenario.patient_slots, history, blocks)
         self.out = Output(
             observation=np.zeros((episodes, robots, self.layout.size), np.float32),
             mask=np.zeros((episodes, robots, self.codec.n), np.int8),
@@ -52,6 +55,7 @@ class Episodes:
             terminated=np.zeros((episodes, robots), np.int8),
             truncated=np.zeros(episodes, np.int8),
         )
+        self._wire = WireChannel(scenario, game, self.codec.n, self.setup, self.state, self.out) if wire else None
         self._suite = suite_by_name(game.suite).code
         self._threads = threads
         self._start()
@@ -101,6 +105,9 @@ class Episodes:
             np.full(len(rows), self._suite, np.int64),
             *self._frames,
         )
+        if self._wire is not None:
+            for row in rows:
+                self._wire.reset(int(row))
 
     def step(self, actions: np.ndarray) -> None:
         """Advance every row that is not over.
@@ -114,6 +121,9 @@ class Episodes:
         actions = np.ascontiguousarray(actions, np.int32)
         if actions.shape != self.out.reward.shape:
             raise ValueError(f"actions.shape={actions.shape} is not allowed: {self.out.reward.shape}")
+        if self._wire is not None:
+            self._wire.step(actions)
+            return
         if self._pool is None:
             step_rows(0, self.n, actions, *self._frames)
             return

@@ -19,9 +19,13 @@ from qdt_env.security.channel import channel_record
 from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.suites import suite_by_name, suite_table
 from qdt_env.spaces import ActionCodec, ObservationLayout
+from qdt_env.twin.codec import READING, readings_bytes
 from qdt_env.units import BITS_PER_BYTE
 
 _FIELD_JITTER = 1e-6  # keeps the Cholesky factor of coinciding zones real
+
+
+CHANNELS = ("statistical", "wire")  # fidelities: outcomes drawn in kernels, or bytes under real ciphers
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class GameConfig:
         control: "task" or "move".
         reward: "team" or "individual".
         perfect_information: beliefs are the truth (an explicit privilege, for upper bounds).
+        channel: "statistical" (outcomes of messages by rule, in kernels) or "wire" (bytes under real keys and ciphers).
     """
 
     suite: str = "qkd"
@@ -41,6 +46,7 @@ class GameConfig:
     control: str = "task"
     reward: str = "team"
     perfect_information: bool = False
+    channel: str = "statistical"
 
     def __post_init__(self) -> None:
         """Reject unknown names.
@@ -51,6 +57,7 @@ class GameConfig:
         suite_by_name(self.suite)
         if self.threats != "random":
             threats_by_name(self.threats)
+        require(self.channel in CHANNELS, "channel", self.channel, f"one of {', '.join(CHANNELS)}")
         require(self.control in ("task", "move"), "control", self.control, "'task' or 'move'")
         require(self.reward in ("team", "individual"), "reward", self.reward, "'team' or 'individual'")
 
@@ -152,8 +159,8 @@ def _game_record(scenario: ScenarioConfig, game: GameConfig, site: Site) -> np.n
         "sensor_period_steps": scenario.sensor_period_steps,
         "report_bits": scenario.report_bytes * BITS_PER_BYTE,
         "view_bits": scenario.view_bytes * BITS_PER_BYTE,
-        "gateway_bits": 0,
-        "reading_bits": scenario.reading_bytes * BITS_PER_BYTE,
+        "gateway_bits": readings_bytes(0) * BITS_PER_BYTE,
+        "reading_bits": READING.itemsize * BITS_PER_BYTE,
         "own_eyes_steps": round(scenario.own_eyes_s * steps),
         "stale_steps": round(scenario.stale_s * steps),
         "quantum_range_m": scenario.quantum_range_m,

@@ -4,36 +4,41 @@ Key life, thefts and evidence are those of ``link`` and ``outcomes``; records go
 which costs a tenth of handing over the records themselves.
 """
 
-from functools import cache
-
 import numpy as np
 
 from qdt_env.compiled import batch
+from qdt_env.frames import Frame
 from qdt_env.security.adversary import message_strikes
 from qdt_env.security.attacks import DELAY, MESSAGE_KINDS_MASK, REPLAY, Threats, attack_table, threats_by_name
 from qdt_env.security.channel import ChannelConfig, channel_record
 from qdt_env.security.link import LINK, advance_link, link_trust, reset_link
 from qdt_env.security.outcomes import forgeable, record_outcome
-from qdt_env.security.qkd.rate import rate_table
+from qdt_env.security.qkd.counts import COUNTS
+from qdt_env.security.qkd.detection import CELLS_SHAPE
+from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.suites import Suite, suite_table
 
 _READY, _FALLBACK, _EPOCH, _MONITOR, _OPEN, _SPENT, _TARGETS, _STRIKES = range(8)
 _BLOCK = 8  # messages per direction whose strikes are drawn at once
+BLOCKS_REMEMBERED = 32  # closed blocks whose bits may still be asked for; a store of 128 kbit holds six
 MOST_MESSAGES = 2**14  # per step and direction: their draws must stay within the message draws
 
 
 @batch
-def _reset(links, suites, attacks, channels, seed, episode, entity):
+def _reset(links, suites, attacks, channels, blocks, seed, episode, entity):
     """The link before step 0."""
-    reset_link(links[0], suites[0], attacks, channels[0], seed, episode, entity)
+    reset_link(links[0], blocks, suites[0], attacks, channels[0], seed, episode, entity)
 
 
 @batch
-def _advance(links, suites, attacks, channels, rates, loss_db, path_open, dt_s, seed, episode, step, entity):
+def _advance(
+    links, suites, attacks, channels, blocks, cells, tables, loss_db, path_open, dt_s, seed, episode, step, entity
+):
     """One step of key life; arguments as of ``advance_link``."""
     advance_link(
-        links[0], suites[0], attacks, channels[0], rates, loss_db, path_open, dt_s, seed, episode, step, entity
-    )
+        links[0], blocks, cells, suites[0], attacks, channels[0], tables, loss_db, path_open, dt_s, seed, episode,
+        step, entity,
+    )  # fmt: skip
 
 
 @batch
@@ -58,12 +63,6 @@ def _record(links, suites, channels, verdict, content, age_steps, key_bits, inje
     record_outcome(links[0], suites[0], channels[0], verdict, content, age_steps, key_bits, injected_rejected, step)
 
 
-@cache
-def _rates(preset: str) -> np.ndarray:
-    """The preset's rate table, made once."""
-    return rate_table(preset)
-
-
 class LinkLife:
     """One link's record, the rules that move it on, and what they say now.
 
@@ -72,6 +71,7 @@ class LinkLife:
         threats: as in ``attacks.threats_by_name``, or a ready attack table of shape (17,), dtype ``ATTACK``.
         seed, episode, entity: address of all draws; entity is the link's number.
         record: array of shape (1,), dtype ``LINK``, which its owner has reset; None for one of its own.
+        blocks: (1 + S,) ``COUNTS`` that go with the record (``qkd.gather``); None for ones of its own.
 
     Attributes:
         ready: whether the session has a key.
@@ -82,6 +82,8 @@ class LinkLife:
         spent_bits: key bits charged so far.
         targeted: whether attacks on messages aim at this link.
         delay_steps, replay_steps: how far back the attacker reaches, >= 0.
+        links: (1,) the ``LINK`` record.
+        blocks: (1 + S,) ``COUNTS``: the block of detections being gathered, then the last S closed ones.
 
     Raises:
         ValueError: a record or an attack table of another shape or type, an unknown threat.
@@ -95,22 +97,26 @@ class LinkLife:
         seed: int,
         episode: int,
         entity: int,
-        record: np.ndarray | None,
+        record: np.ndarray | None = None,
+        blocks: np.ndarray | None = None,
     ) -> None:
         attacks = threats if isinstance(threats, np.ndarray) else attack_table(threats_by_name(threats))
         links = np.zeros(1, LINK) if record is None else record
         if not isinstance(links, np.ndarray) or links.shape != (1,) or links.dtype != LINK:
             raise ValueError("record: allowed: an array of shape (1,) and dtype LINK, such as links[b, r : r + 1]")
+        self.links = links
+        self.blocks = np.zeros(1 + BLOCKS_REMEMBERED, COUNTS) if blocks is None else blocks
         self._records = (links, suite_table()[suite.code : suite.code + 1], attacks, channel_record(channel))
+        self._cells = np.zeros(CELLS_SHAPE)
         self._address = np.uint64(seed), episode
         self._entity = entity
-        self._rates = _rates(channel.preset)
+        self._tables = Frame(qkd_tables(channel.preset))
         self._pool = links["pool_bits"]
         self._state = np.zeros(_STRIKES + 2 * _BLOCK, np.int64)
         self._step, self._first = -1, 0
         self.delay_steps, self.replay_steps = (int(attacks[kind]["delay_steps"]) for kind in (DELAY, REPLAY))
         if record is None:
-            _reset(*self._records, *self._address, entity)
+            _reset(*self._records, self.blocks, *self._address, entity)
 
     @property
     def record(self) -> np.void:
@@ -131,7 +137,7 @@ class LinkLife:
     def advance(self, step: int, dt_s: float, loss_db: float, path_open: bool) -> None:
         """One step of key life; arguments as of ``SecureLink.advance``."""
         path = np.float32(loss_db), path_open, np.float32(dt_s)
-        _advance(*self._records, self._rates, *path, *self._address, step, self._entity)
+        _advance(*self._records, self.blocks, self._cells, self._tables, *path, *self._address, step, self._entity)
 
     def survey(self, step: int) -> None:
         """Read the record, which was advanced to ``step``, into the attributes."""

@@ -51,6 +51,7 @@ class SecureLink:
         threats: as in ``attacks.threats_by_name``, or a ready attack table of shape (17,), dtype ``ATTACK``.
         seed, episode, entity: address of all draws; entity is the link's number, below 2^32.
         record: array of shape (1,), dtype ``LINK``, to live in; its owner has reset it. By default one of its own.
+        blocks: (1 + S,) ``COUNTS`` that go with the record, see ``qkd.gather``.
         key_source: makes key material, ``key_source(link number, block number) -> bytes``; empty for a block without
             key. By default random bytes of the operating system.
         store: the key store of both ends, by default one in memory.
@@ -73,6 +74,7 @@ class SecureLink:
         episode: int = 0,
         entity: int = 0,
         record: np.ndarray | None = None,
+        blocks: np.ndarray | None = None,
         key_source: KeySource = random_material,
         store: KeyStore | None = None,
         forge: Forge = flip_payload,
@@ -80,7 +82,7 @@ class SecureLink:
     ) -> None:
         self.suite = suite_by_name(suite)
         self.channel = ChannelConfig() if channel is None else channel
-        self._life = life = LinkLife(self.suite, self.channel, threats, seed, episode, entity, record)
+        self._life = life = LinkLife(self.suite, self.channel, threats, seed, episode, entity, record, blocks)
         self._epochs = Epochs(self.suite, self.channel, a, b, entity, key_source, store)
         self.adversary = Adversary(self.suite, entity, forge, life.delay_steps, life.replay_steps)
         self._wiretap = wiretap

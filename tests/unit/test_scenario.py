@@ -9,6 +9,8 @@ import pytest
 from qdt_env.hospital import save_building
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario, with_horizon
+from qdt_env.twin.codec import encode_view
+from qdt_env.twin.state import TWIN_PASSAGE, TWIN_PATIENT, TWIN_ROBOT, TWIN_ZONE
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,6 @@ def test_a_name_that_is_none_says_which_are() -> None:
         ("patients", 0),
         ("patients", 4097),
         ("patients", 7.5),
-        ("report_bytes", 0),
-        ("reading_bytes", -1),
         ("own_eyes_s", -1.0),
         ("own_eyes_s", float("nan")),
         ("own_eyes_s", float("inf")),
@@ -87,14 +87,23 @@ def test_what_cannot_be_played_is_refused_by_name(ward: ScenarioConfig, field: s
         replace(ward, **{field: value})  # type: ignore[arg-type]
 
 
+def rows_of(scenario: ScenarioConfig) -> tuple[np.ndarray, ...]:
+    building = scenario.building
+    return (
+        np.zeros(scenario.patient_slots, TWIN_PATIENT),
+        np.zeros(building.n_passages, TWIN_PASSAGE),
+        np.zeros(building.n_zones, TWIN_ZONE),
+        np.zeros(len(scenario.team), TWIN_ROBOT),
+    )
+
+
 def test_horizon_and_derived_sizes(ward: ScenarioConfig) -> None:
     assert with_horizon(ward, None) is ward
     assert with_horizon(ward, 12).horizon_steps == 12
     assert replace(ward, patients=5).patient_slots == 5
     assert ward.sensor_period_steps == 6
     assert replace(ward, physical=PhysicalConfig(sensor_period_s=1.0)).sensor_period_steps == 1
-    sizes = 8 * (ward.patient_slots + 3) + ward.building.n_passages + 2 * ward.building.n_zones
-    assert ward.view_bytes == sizes
+    assert replace(ward, patients=5).view_bytes < ward.view_bytes == len(encode_view(*rows_of(ward), written=0))
 
 
 @pytest.mark.parametrize("preset", PRESET_NAMES)

@@ -25,7 +25,6 @@ from training.cli.report import (
 from training.rollout import NO_ADVISOR, Missions, advisor_names, run_missions
 from training.statistics import mean_interval
 
-CHANNELS = ("statistical",)
 _SHOWN = (
     ("score", 3), ("lives_saved", 2), ("survivors", 2), ("survivors_none", 2), ("survivors_instant", 2),
     ("patients", 1), ("handed_over", 1), ("robots_lost", 2), ("decisions", 1), ("stale_decisions", 1),
@@ -52,7 +51,6 @@ def run(
     Examples: `qdt run --policy gain --advisor qaoa --threats mixed` ·
     `qdt run --scenario clinic.json --policy nearest --suite plaintext --threats tamper -n 20 --json tamper.json`
     """
-    require(channel in CHANNELS, "channel", channel, f"one of {', '.join(CHANNELS)}")
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
     check_file(json_file, "--json")
     mission = load_scenario(scenario)

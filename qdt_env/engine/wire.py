@@ -1,0 +1,285 @@
+"""The wire fidelity: the same step with every message as bytes over a :class:`~qdt_env.security.SecureLink`.
+
+Uplink and downlink are what differs. A report, a gateway's readings and a view are encoded, sealed, attacked, opened,
+decoded; the twin and the robots get what came out. Key life is the engine's own, since the links live in its LINK
+records, and the keys are made of the very blocks of detections that it has counted.
+"""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from qdt_env.compiled import batch
+from qdt_env.engine.downlink import alter_view, take_filed_view
+from qdt_env.engine.fuse import fuse_messages
+from qdt_env.engine.links import advance_keys
+from qdt_env.engine.setup import GameConfig
+from qdt_env.engine.state import DOWNLINK, UPLINK, Output, Setup, State
+from qdt_env.engine.step import act, conclude
+from qdt_env.engine.uplink import FORGED_SIGMA, forge_report, silence
+from qdt_env.frames import Frame
+from qdt_env.physical.state import COLLAPSE
+from qdt_env.scenario import ScenarioConfig
+from qdt_env.security.link_life import BLOCKS_REMEMBERED
+from qdt_env.security.secure_link import Delivery, Party, SecureLink
+from qdt_env.twin.codec import (
+    READING,
+    CodecError,
+    decode_readings,
+    decode_report,
+    decode_view,
+    encode_readings,
+    encode_report,
+    encode_view,
+)
+from qdt_env.twin.state import Reports, empty_reports
+
+__all__ = ["BLOCKS_REMEMBERED", "WireChannel"]
+
+_VIEW_SLOT = 1  # of the history (one step deep): the view that arrives
+_DESK_SLOT = 0  # the one on the attacker's desk
+
+
+@batch
+def _begin(b, actions, setup, state, out):
+    """Act, world, sense, and one step of key life."""
+    act(b, actions, setup, state, out)
+    advance_keys(b, setup, state)
+
+
+@batch
+def _fuse(b, setup, state):
+    """The inbox into the twin."""
+    fuse_messages(b, setup, state)
+
+
+@batch
+def _take_view(b, r, slot, setup, state):
+    """Robot ``r`` takes over the view in a slot of the files."""
+    take_filed_view(b, r, slot, setup, state)
+
+
+@batch
+def _conclude(b, setup, state, out):
+    """Observe and score."""
+    conclude(b, setup, state, out)
+
+
+@batch
+def _alter_view(b, slot, setup, state):
+    """The attacker's words over a view in the files."""
+    alter_view(b, slot, setup, state)
+
+
+@batch
+def _alter_report(b, r, setup, reports):
+    """The attacker's words over a report."""
+    forge_report(b, r, setup, reports)
+
+
+@batch
+def _silence(b, link, state):
+    """Nothing is sent on a link in this step."""
+    silence(state.channel.outcomes[b, UPLINK, link])
+    silence(state.channel.outcomes[b, DOWNLINK, link])
+
+
+class WireChannel:
+    """The secured links of B episodes, and the steps over them.
+
+    Robots and gateways keep their identities from episode to episode; sessions and stores begin anew with each.
+    """
+
+    def __init__(
+        self, scenario: ScenarioConfig, game: GameConfig, actions: int, setup: Setup, state: State, out: Output
+    ) -> None:
+        """For an engine whose history is one step deep and which remembers ``BLOCKS_REMEMBERED`` blocks."""
+        self._channel_config, self._suite, self._n_actions = scenario.channel, game.suite, actions
+        self._setup, self._state, self._out = setup, state, out
+        self._robots, self._gateways = setup.site.team.size, setup.site.gateways.size
+        self._server = Party("server")
+        names = [f"robot_{r}" for r in range(self._robots)] + [f"gateway_{g}" for g in range(self._gateways)]
+        self._parties = [Party(name) for name in names]
+        self._links: list[list[SecureLink]] = [[] for _ in range(state.clock.size)]
+        self._desk = empty_reports(1, self._robots, setup.site.neighbours.shape[1])  # where attackers alter reports
+        self._start()
+
+    def _start(self) -> None:
+        """Addresses for the kernels."""
+        self._frames = Frame(self._setup), Frame(self._state), Frame(self._out)
+        self._desk_frame = Frame(self._desk)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the links: keys and nonces must not live in two places."""
+        links: list[list[SecureLink]] = [[] for _ in self._links]
+        return {**vars(self), "_links": links, "_frames": None, "_desk_frame": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy can go on after its next reset."""
+        vars(self).update(state)
+        self._start()
+
+    def reset(self, b: int) -> None:
+        """Fresh links for row ``b``, whose records the engine has just reset."""
+        clock, channel = self._state.clock[b], self._state.channel
+        self._links[b] = []
+        for link, party in enumerate(self._parties):
+            record = channel.links[b, link : link + 1]
+            self._links[b].append(
+                SecureLink(
+                    party,
+                    self._server,
+                    self._suite,
+                    self._channel_config,
+                    channel.attacks[b],
+                    seed=int(clock["seed"]),
+                    episode=int(clock["episode"]),
+                    entity=link,
+                    record=record,
+                    blocks=channel.blocks[b, link],
+                    forge=partial(self._forge, b, link),
+                )
+            )
+
+    def step(self, actions: np.ndarray) -> None:
+        """Advance every row that is not over; ``actions`` (B, R) int32."""
+        for b in range(len(self._links)):
+            if self._state.clock["over"][b]:
+                self._out.reward[b] = 0.0
+            else:
+                self._step_row(b, actions)
+
+    def _step_row(self, b: int, actions: np.ndarray) -> None:
+        """The order of a step, as in ``step.step_one``."""
+        if not self._links[b]:
+            raise RuntimeError("channel='wire': a copied environment has no keys, reset it before stepping it")
+        setup, state, out = self._frames
+        _begin(b, actions, setup, state, out)
+        step = int(self._state.clock["step"][b])
+        alive = self._state.world.robots["alive"][b].tolist()
+        for r in range(self._robots):
+            if alive[r]:
+                self._links[b][r].follow(step)
+                self._send_report(b, r, step)
+            else:
+                self._state.inbox.heads["valid"][b, r] = 0
+                _silence(b, r, state)
+        for g in range(self._gateways):
+            if self._state.world.zones["damage"][b, self._setup.site.gateways[g]] == COLLAPSE:
+                _silence(b, self._robots + g, state)
+            else:
+                self._links[b][self._robots + g].follow(step)
+                self._send_readings(b, g, step)
+        _fuse(b, setup, state)
+        twin = self._state.twin
+        view = encode_view(twin.patients[b], twin.passages[b], twin.zones[b], twin.robots[b], step)
+        for r in range(self._robots):
+            if alive[r]:
+                self._send_view(b, r, view, step)
+        _conclude(b, setup, state, out)
+
+    def _send(self, b: int, link: int, direction: int, payload: bytes) -> Delivery:
+        """One message over a link, its outcome into the engine's record."""
+        delivery = self._links[b][link].send(payload, direction)
+        self._state.channel.outcomes[b, direction, link] = (
+            delivery.verdict,
+            delivery.content,
+            delivery.injected_rejected,
+            delivery.age_steps,
+            delivery.key_bits,
+        )
+        return delivery
+
+    def _send_report(self, b: int, r: int, step: int) -> None:
+        """Robot ``r``'s report into the inbox, as far as it arrives and makes sense."""
+        inbox = self._state.inbox
+        inbox.heads["valid"][b, r] = 0
+        delivery = self._send(b, r, UPLINK, encode_report(self._state.reports, b, r, step))
+        if delivery.payload is not None and self._read_report(delivery.payload, inbox, b, r, step):
+            inbox.heads["written"][b, r] = delivery.written_step
+
+    def _read_report(self, payload: bytes, reports: Reports, row: int, r: int, step: int) -> bool:
+        """Decode a report of robot ``r`` into ``reports[row, r]``; False where the bytes are no report."""
+        patients, zones = self._state.twin.patients.shape[1], self._state.twin.zones.shape[1]
+        try:
+            decode_report(payload, reports, row, r, patients=patients, zones=zones, actions=self._n_actions, now=step)
+        except CodecError:
+            return False
+        return True
+
+    def _send_readings(self, b: int, g: int, step: int) -> None:
+        """Gateway ``g``'s readings into the inbox."""
+        due = self._due(g, step)
+        delivery = self._send(b, self._robots + g, UPLINK, encode_readings(self._read(b, due), g, step))
+        if delivery.payload is None:
+            return
+        due = self._due(g, step - delivery.age_steps)
+        rows = np.zeros(due.size, READING)
+        try:
+            decode_readings(delivery.payload, rows, due, gateway=g, now=step)
+        except CodecError:
+            rows["present"] = 0
+        self._state.inbox_readings[b, due] = np.where(rows["present"][:, None] == 1, rows["reading"], np.nan)
+
+    def _due(self, g: int, step: int) -> np.ndarray:
+        """Zones that gateway ``g`` reports at a step."""
+        period = int(self._setup.game["sensor_period_steps"][0])
+        first, last = self._setup.rota_turns[g * period + step % period :][:2]
+        return self._setup.rota_zones[first:last]
+
+    def _read(self, b: int, due: np.ndarray) -> np.ndarray:
+        """The sensors' readings of these zones as rows of the codec."""
+        rows = np.zeros(due.size, READING)
+        readings = self._state.readings[b, due]
+        rows["zone"] = due
+        rows["present"] = readings[:, 0] == readings[:, 0]
+        rows["reading"] = np.where(rows["present"][:, None] == 1, readings, 0.0)
+        return rows
+
+    def _send_view(self, b: int, r: int, view: bytes, step: int) -> None:
+        """The view to robot ``r``, who takes over what arrives."""
+        delivery = self._send(b, r, DOWNLINK, view)
+        if delivery.payload is not None and self._file_view(delivery.payload, b, _VIEW_SLOT, step):
+            setup, state, _ = self._frames
+            _take_view(b, r, _VIEW_SLOT, setup, state)
+
+    def _file_view(self, payload: bytes, b: int, slot: int, step: int) -> bool:
+        """Decode a view into a slot of the files; False where the bytes are no view."""
+        filed = self._state.history
+        rows = filed.patients[b, slot], filed.passages[b, slot], filed.zones[b, slot], filed.robots[b, slot]
+        try:
+            decode_view(payload, *rows, actions=self._n_actions, now=step)
+        except CodecError:
+            return False
+        return True
+
+    # the attacker's words: what he makes of a message that he can read; of another he makes nothing
+
+    def _forge(self, b: int, link: int, payload: bytes) -> bytes:
+        """The attacker's version of a payload on a link."""
+        if link >= self._robots:
+            return self._forge_readings(b, link - self._robots, payload)
+        step = int(self._state.clock["step"][b])
+        setup, state, _ = self._frames
+        if self._file_view(payload, b, _DESK_SLOT, step):
+            _alter_view(b, _DESK_SLOT, setup, state)
+            filed = self._state.history
+            rows = filed.patients[b, 0], filed.passages[b, 0], filed.zones[b, 0], filed.robots[b, 0]
+            return encode_view(*rows, step)
+        if not self._read_report(payload, self._desk, 0, link, step):
+            return payload
+        _alter_report(0, link, setup, self._desk_frame)
+        return encode_report(self._desk, 0, link, step)
+
+    def _forge_readings(self, b: int, g: int, payload: bytes) -> bytes:
+        """Readings shifted by the attacker."""
+        step = int(self._state.clock["step"][b])
+        due = self._due(g, step)
+        rows = np.zeros(due.size, READING)
+        try:
+            decode_readings(payload, rows, due, gateway=g, now=step)
+        except CodecError:
+            return payload
+        rows["reading"] += FORGED_SIGMA * self._setup.physical["sensor_sigma"][0]
+        return encode_readings(rows, g, step)

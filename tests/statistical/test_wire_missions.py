@@ -1,0 +1,56 @@
+"""Agreement of the two fidelities over whole missions: what the wire channel does is what the statistical one says.
+
+Verdicts come from the same draws, and the codec loses nothing: so for suites whose key life does not depend on how many
+bits a block gives, missions agree bit for bit, under every threat; for the QKD suites all but the stores' contents do.
+"""
+
+import numpy as np
+import pytest
+
+from agents.heuristics import make_policy
+from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.scenario import load_scenario, with_horizon
+from qdt_env.security.attacks import THREATS
+from qdt_env.security.suites import SUITE_NAMES
+
+STEPS = 60
+SEEDS = (3, 8)
+
+
+def play(suite: str, threats: str, channel: str, steps: int = STEPS) -> tuple[list[np.ndarray], Episodes]:
+    """What robots see and earn at every step of a mission per seed."""
+    scenario = with_horizon(load_scenario("ward"), steps)
+    episodes = Episodes(scenario, GameConfig(suite, threats, channel=channel), episodes=len(SEEDS))
+    policy = make_policy("gain", episodes.layout, episodes.codec)
+    episodes.reset(np.arange(len(SEEDS)), np.array(SEEDS, np.uint64), np.zeros(len(SEEDS), np.int64))
+    seen = []
+    for _ in range(steps):
+        episodes.step(policy.act(episodes.out.observation, episodes.out.mask, np.random.default_rng(0)))
+        seen.append(episodes.out.observation.copy())
+        seen.append(episodes.out.reward.copy())
+        seen.append(np.array(episodes.state.channel.outcomes.tolist(), np.float64))
+    return seen, episodes
+
+
+def assert_same_missions(suite: str, threats: str) -> None:
+    fast, fast_end = play(suite, threats, "statistical")
+    real, real_end = play(suite, threats, "wire")
+    for moment, (one, other) in enumerate(zip(fast, real, strict=True)):
+        assert np.array_equal(one, other), (suite, threats, moment // 3, np.argwhere(one != other)[:5].tolist())
+    for row in range(len(SEEDS)):
+        assert fast_end.metrics(row) == real_end.metrics(row)
+
+
+@pytest.mark.parametrize(
+    ("suite", "threats"),
+    [("plaintext", "tamper"), ("plaintext", "delay"), ("psk", "key-compromise"), ("qkd", "mixed")],
+)
+def test_missions_in_the_wire_channel_are_those_of_the_statistical_one(suite: str, threats: str) -> None:
+    assert_same_missions(suite, threats)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", SUITE_NAMES)
+@pytest.mark.parametrize("threats", sorted(THREATS))
+def test_missions_agree_for_every_suite_and_threat(suite: str, threats: str) -> None:
+    assert_same_missions(suite, threats)
