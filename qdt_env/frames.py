@@ -25,10 +25,11 @@ _WORD = 8  # bytes of one table entry
 
 
 class FrameType(types.Type):
-    """Numba's view of a frame: field names with their array or frame types, and each field's place in the table."""
+    """Numba's view of a frame: field names with their array or frame types, each field's place, words of the table."""
 
-    def __init__(self, name: str, fields: tuple[tuple[str, Any, int], ...]) -> None:
+    def __init__(self, name: str, fields: tuple[tuple[str, Any, int], ...], words: int) -> None:
         self.fields: dict[str, tuple[Any, int]] = {field: (kind, place) for field, kind, place in fields}
+        self.words = words
         super().__init__(f"Frame({name}, {fields})")
 
 
@@ -84,7 +85,7 @@ def _describe(fields: Any) -> tuple[list[int], FrameType]:
         else:
             raise TypeError(f"{type(fields).__name__}.{name} is neither an array nor a named tuple: {value!r}")
         described.append((name, kind, place))
-    return words, FrameType(type(fields).__name__, tuple(described))
+    return words, FrameType(type(fields).__name__, tuple(described), len(words))
 
 
 @typeof_impl.register(Frame)
@@ -96,6 +97,13 @@ def _typeof_frame(value: Frame, _: Any) -> FrameType:
 class _FrameModel(models.PrimitiveModel):
     def __init__(self, manager: Any, frame: FrameType) -> None:
         super().__init__(manager, frame, ir.IntType(8).as_pointer())
+
+    def from_argument(self, builder: Any, value: Any) -> Any:
+        """The table may be read at any time: LLVM then reads it before a loop even where only a branch needs it."""
+        if isinstance(value, ir.Argument):
+            value.attributes.dereferenceable = self._fe_type.words * _WORD
+            value.attributes.align = _WORD
+        return super().from_argument(builder, value)
 
 
 @unbox(FrameType)
