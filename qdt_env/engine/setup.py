@@ -11,7 +11,7 @@ from qdt_env.hospital.graph import DOOR, HospitalGraph
 from qdt_env.hospital.routing import build_hierarchy
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.patients import rpm_after, survival
-from qdt_env.physical.state import ROBOT_KINDS, SITE_PASSAGE, SITE_ZONE, Site
+from qdt_env.physical.state import PASSAGE_CONDITIONS, ROBOT_KINDS, SITE_PASSAGE, SITE_ZONE, Site
 from qdt_env.records import as_record, require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import Attack, random_threats, threats_by_name
@@ -20,6 +20,7 @@ from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.suites import suite_by_name, suite_table
 from qdt_env.spaces import ActionCodec, ObservationLayout
 from qdt_env.twin.codec import READING, readings_bytes
+from qdt_env.twin.snapshot import expect_crossings
 from qdt_env.units import BITS_PER_BYTE
 
 _FIELD_JITTER = 1e-6  # keeps the Cholesky factor of coinciding zones real
@@ -82,9 +83,20 @@ def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationL
         rota_zones=rota_zones,
         rota_turns=rota_turns,
         hierarchy=build_hierarchy(scenario.building),
+        crossing_s=crossing_table(site, scenario.physical),
         outlook=outlook_table(),
         layout=layout.record(codec.n),
     )
+
+
+def crossing_table(site: Site, physical: PhysicalConfig) -> np.ndarray:
+    """Seconds that each robot kind expects each passage to take in each condition, float32 (kinds, conditions, E)."""
+    table = np.empty((len(ROBOT_KINDS), len(PASSAGE_CONDITIONS), site.passages.size), np.float32)
+    kinds, lengths = (np.ascontiguousarray(site.passages[name]) for name in ("kind", "length_m"))
+    for kind, condition in np.ndindex(*table.shape[:2]):
+        everywhere = np.full(site.passages.size, condition, np.int8)
+        expect_crossings(kind, kinds, lengths, everywhere, as_record(physical)[0], table[kind, condition])
+    return table
 
 
 @functools.cache

@@ -151,7 +151,7 @@ class Belief(NamedTuple):
     travel_s: np.ndarray  # (B, R, Z) float32 from the robot's zone
     exit_s: np.ndarray  # (B, R, Z) float32 to the nearest entrance
     to_target_s: np.ndarray  # (B, R, Z) float32 to the zone `routed_to`
-    crossing_s: np.ndarray  # (B, R, E) float32 to cross each passage by the believed map
+    crossing_s: np.ndarray  # (B, E) float32 to cross each passage by the map that was filled last (scratch)
 
 
 class History(NamedTuple):
@@ -196,6 +196,7 @@ class Setup(NamedTuple):
     rota_zones: np.ndarray  # (Z,) int32 zones by gateway and by the step of the period at which their sensors report
     rota_turns: np.ndarray  # (G*period+1,) int32 where in `rota_zones` the turn g*period + step % period begins
     hierarchy: Hierarchy
+    crossing_s: np.ndarray  # (kinds, conditions, E) float32 that a robot kind expects a passage to take
     outlook: np.ndarray  # (49, 361) float32 survival by RPM (quarters) and minutes ahead
     layout: np.ndarray  # (1,) LAYOUT offsets of the observation
 
@@ -251,7 +252,7 @@ def empty_state(episodes: int, setup: Setup, patients: int, history: int, blocks
             travel_s=np.zeros((episodes, robots, zones), np.float32),
             exit_s=np.zeros((episodes, robots, zones), np.float32),
             to_target_s=np.zeros((episodes, robots, zones), np.float32),
-            crossing_s=np.zeros((episodes, robots, passages), np.float32),
+            crossing_s=np.zeros((episodes, passages), np.float32),
         ),
         history=History(
             patients=np.zeros((episodes, history + 1, patients), TWIN_PATIENT),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qdt_env.compiled import phase
+from qdt_env.compiled import phase, rule
 from qdt_env.hospital.graph import HospitalGraph
 
 
@@ -27,6 +27,7 @@ class Hierarchy(NamedTuple):
     rank: np.ndarray  # (Z,), inverse of order
     parent: np.ndarray  # (Z,) int32, zone's lowest later neighbour, -1 at a root
     first_arc: np.ndarray  # (Z+1,), arcs of order[k] are first_arc[k] .. first_arc[k+1]-1
+    arc_from: np.ndarray  # (M,), the earlier-eliminated end of the arc
     arc_zone: np.ndarray  # (M,), the later-eliminated end of the arc
     passage_arc: np.ndarray  # (E,), the arc that a passage lies on
     triangles: np.ndarray  # (T, 3), arcs (a, b, c): c may be shortened to a + b; in elimination order
@@ -65,6 +66,7 @@ def build_hierarchy(graph: HospitalGraph) -> Hierarchy:
         rank=rank.astype(np.uint32),
         parent=parent,
         first_arc=np.array(first_arc, np.uint32),
+        arc_from=np.repeat(np.array(order, np.uint32), np.diff(first_arc)),
         arc_zone=np.array(arc_zone, np.uint32),
         passage_arc=np.array(passage_arc, np.uint32),
         triangles=np.array(triangles, np.uint32).reshape(-1, 3),
@@ -100,12 +102,21 @@ def customise(hierarchy, passage_time_s, arc_time_s):
     arc_time_s[:] = np.float32(np.inf)
     for e in range(passage_time_s.shape[0]):
         arc = hierarchy.passage_arc[e]
-        if passage_time_s[e] < arc_time_s[arc]:
-            arc_time_s[arc] = passage_time_s[e]
+        arc_time_s[arc] = min(arc_time_s[arc], passage_time_s[e])
     for t in range(hierarchy.triangles.shape[0]):
+        arc = hierarchy.triangles[t, 2]
         through = arc_time_s[hierarchy.triangles[t, 0]] + arc_time_s[hierarchy.triangles[t, 1]]
-        if through < arc_time_s[hierarchy.triangles[t, 2]]:
-            arc_time_s[hierarchy.triangles[t, 2]] = through
+        arc_time_s[arc] = min(arc_time_s[arc], through)
+
+
+# The sweeps take minima without asking whether they change anything: a branch that goes either way costs more.
+
+
+@rule
+def climb(hierarchy, arc_time_s, arc, time_s):
+    """Relax an arc from its earlier-eliminated end to its later."""
+    u = hierarchy.arc_zone[arc]
+    time_s[u] = min(time_s[u], time_s[hierarchy.arc_from[arc]] + arc_time_s[arc])
 
 
 @phase
@@ -115,24 +126,16 @@ def sweep_up(hierarchy, arc_time_s, source, time_s):
     while v >= 0:
         k = hierarchy.rank[v]
         for arc in range(hierarchy.first_arc[k], hierarchy.first_arc[k + 1]):
-            u = hierarchy.arc_zone[arc]
-            reached = time_s[v] + arc_time_s[arc]
-            if reached < time_s[u]:
-                time_s[u] = reached
+            climb(hierarchy, arc_time_s, arc, time_s)
         v = hierarchy.parent[v]
 
 
 @phase
 def sweep_down(hierarchy, arc_time_s, time_s):
     """Settle every zone from the zones eliminated after it."""
-    for k in range(hierarchy.order.shape[0] - 1, -1, -1):
-        v = hierarchy.order[k]
-        best = time_s[v]
-        for arc in range(hierarchy.first_arc[k], hierarchy.first_arc[k + 1]):
-            reached = time_s[hierarchy.arc_zone[arc]] + arc_time_s[arc]
-            if reached < best:
-                best = reached
-        time_s[v] = best
+    for arc in range(hierarchy.arc_zone.shape[0] - 1, -1, -1):
+        v = hierarchy.arc_from[arc]
+        time_s[v] = min(time_s[v], time_s[hierarchy.arc_zone[arc]] + arc_time_s[arc])
 
 
 @phase
@@ -157,6 +160,6 @@ def travel_times_to_any(hierarchy, arc_time_s, sources, time_s):
     time_s[:] = np.float32(np.inf)
     for i in range(sources.shape[0]):
         time_s[sources[i]] = np.float32(0.0)
-    for i in range(sources.shape[0]):
-        sweep_up(hierarchy, arc_time_s, sources[i], time_s)
+    for arc in range(hierarchy.arc_zone.shape[0]):  # shorter than the chains of many sources one by one
+        climb(hierarchy, arc_time_s, arc, time_s)
     sweep_down(hierarchy, arc_time_s, time_s)

@@ -52,6 +52,8 @@ def trust_score(positive, negative, age_steps, cfg):
     """
     if cfg.trust_on == 0:
         return np.float32(1.0)
+    if positive + negative == np.float32(0.0):
+        return np.float32(0.5)  # no evidence: u = 1 at any age
     fade = math.exp(-age_steps / cfg.age_steps)
     n = positive + negative + np.float32(2.0)
     b = positive / n * fade
