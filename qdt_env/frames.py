@@ -6,18 +6,22 @@ A kernel's state is some sixty arrays in named tuples. Passed as they are, Numba
 table with each array's data pointer, shape and strides, and reads ``state.world.robots[b, r]`` from there.
 
 The arrays must stay where they are, which NumPy guarantees as long as the frame holds them.
+
+In compiled code an index into an array of a frame counts from 0: -1 is not the last entry, but outside. Numba's test
+for negative indices, at every index of every access, would cost a tenth of a step.
 """
 
+import operator
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
-from numba.core.extending import NativeValue, infer_getattr, register_model, typeof_impl, unbox
+from numba.core.extending import NativeValue, infer_getattr, lower_builtin, register_model, typeof_impl, unbox
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate
-from numba.np.arrayobj import populate_array
+from numba.np.arrayobj import getitem_array_tuple, populate_array, setitem_array
 from numba.np.numpy_support import from_dtype
 
 __all__ = ["Frame"]
@@ -31,6 +35,15 @@ class FrameType(types.Type):
         self.fields: dict[str, tuple[Any, int]] = {field: (kind, place) for field, kind, place in fields}
         self.words = words
         super().__init__(f"Frame({name}, {fields})")
+
+
+class FrameArray(types.Array):
+    """An array of a frame, or a view of one, whose indices count from 0."""
+
+    def copy(self, *arguments: Any, **changes: Any) -> "FrameArray":  # type: ignore[override]  # passed on
+        """The type of a view: as an array's, and counting from 0 too."""
+        view = super().copy(*arguments, **changes)
+        return FrameArray(view.dtype, view.ndim, view.layout, readonly=not view.mutable, aligned=view.aligned)
 
 
 class Frame:
@@ -78,7 +91,7 @@ def _describe(fields: Any) -> tuple[list[int], FrameType]:
             if not value.flags.c_contiguous:
                 raise TypeError(f"{type(fields).__name__}.{name} is not C-contiguous")
             words += [value.ctypes.data, *value.shape, *value.strides]
-            kind: Any = types.Array(from_dtype(value.dtype), value.ndim, "C")
+            kind: Any = FrameArray(from_dtype(value.dtype), value.ndim, "C")
         elif hasattr(value, "_fields"):
             inner, kind = _describe(value)
             words += inner
@@ -141,6 +154,38 @@ def _frame_getattr(context: Any, builder: Any, frame: FrameType, pointer: Any, n
         meminfo=None,
     )
     return array._getvalue()
+
+
+register_model(FrameArray)(models.ArrayModel)
+
+
+@lower_builtin(operator.getitem, FrameArray, types.Integer)
+@lower_builtin(operator.getitem, FrameArray, types.BaseTuple)
+def _getitem(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return getitem_array_tuple(context, builder, *_count_from_zero(context, builder, signature, arguments))
+
+
+@lower_builtin(operator.setitem, FrameArray, types.Any, types.Any)
+def _setitem(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return setitem_array(context, builder, *_count_from_zero(context, builder, signature, arguments))
+
+
+def _count_from_zero(context: Any, builder: Any, signature: Any, arguments: Any) -> tuple[Any, Any]:
+    """An access (array, index, ...) with every integer of the index made unsigned, for which Numba tests nothing."""
+    array, index, *value = arguments
+    kind = signature.args[1]
+    several = isinstance(kind, types.BaseTuple)
+    parts = cgutils.unpack_tuple(builder, index) if several else [index]
+    kinds = list(kind.types) if several else [kind]
+    for i, one in enumerate(kinds):
+        if isinstance(one, types.Integer):
+            wide: Any = types.intp if one in types.signed_domain else types.uintp
+            parts[i] = context.cast(builder, parts[i], one, wide)
+            kinds[i] = types.uintp
+    unsigned = types.Tuple.from_types(kinds)
+    index = context.make_tuple(builder, unsigned, parts)
+    kinds_of_all = (signature.args[0], unsigned, *signature.args[2:])
+    return signature.replace(args=kinds_of_all), (array, index, *value)
 
 
 def _load_invariant(builder: Any, table: Any, index: int) -> Any:

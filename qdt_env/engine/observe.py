@@ -58,7 +58,7 @@ def observe(b, setup, state, out):
             allow_moves(b, r, setup, state, mask)
 
 
-@phase
+@rule
 def see_self(b, r, setup, state, row):
     """Block ``self``, in the order of ``spaces.SELF_FEATURES``."""
     o = setup.layout[0]["self"]
@@ -101,7 +101,7 @@ def place(z, setup):
     )
 
 
-@phase
+@rule
 def see_passages(b, r, setup, state, row):
     """Block ``passages``: those of the own zone."""
     o = setup.layout[0].passages
@@ -120,7 +120,7 @@ def see_passages(b, r, setup, state, row):
             row[k + 3] = min(setup.site.passages[e].length_m / np.float32(LENGTH_SCALE_M), _ONE)
 
 
-@phase
+@rule
 def see_team(b, r, setup, state, row):
     """Block ``team``: the other robots as the last view shows them, by number."""
     o = setup.layout[0].team
@@ -141,7 +141,7 @@ def see_team(b, r, setup, state, row):
         row[k + 8] = _ONE if known.patient >= 0 else _ZERO
 
 
-@phase
+@rule
 def see_channel(b, r, setup, state, row):
     """Block ``channel``: keys, alarms, what was rejected or went missing, and trust in link and source."""
     o = setup.layout[0].channel

@@ -114,7 +114,7 @@ def patient_is_task(robot, i, believed, reachable):
     return believed.known == 0
 
 
-@phase
+@rule
 def see_services(b, r, setup, state, row, mask):
     """Block ``services`` and, under task control, their mask."""
     o = setup.layout[0].services
