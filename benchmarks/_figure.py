@@ -38,7 +38,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         for panel, axis in zip((panels[0, 1], panels[0, 2], panels[1, 0]), _AXES, strict=True):
             _one(panel, axis, results)
         _together(panels[1, 1], results)
-        _per_robot(panels[1, 2], results)
+        _per_agent_step(panels[1, 2], results)
         handles, names = panels[0, 1].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False)
         figure.savefig(path, dpi=130)
@@ -98,15 +98,18 @@ def _together(panel: Any, results: dict[str, Any]) -> None:
     panel.set_title(f"All three scaled by k: exponent {fits['total']['exponent']:.2f}")
 
 
-def _per_robot(panel: Any, results: dict[str, Any]) -> None:
-    """Cost per robot against the sum of the sizes."""
-    rows, fits = results["sweeps"]["together"], results["fits"]["per robot"]
-    robots = _column(rows, "robots")
-    x = _column(rows, "zones") + _column(rows, "patients") + robots
+def _per_agent_step(panel: Any, results: dict[str, Any]) -> None:
+    """Cost of an agent-step, one living robot's share, against the sum of the sizes."""
+    rows, fits = results["sweeps"]["together"], results["fits"]["per agent-step"]
+    agents = _column(rows, "alive")
+    x = _column(rows, "zones") + _column(rows, "patients") + _column(rows, "robots")
     ends = np.array([0.0, x.max()])
     for part, colour in _COLOURS.items():
-        panel.plot(x, _column(rows, f"{part}_us") / robots, "o", ms=4, color=colour)
+        y = _column(rows, f"{part}_us") / agents
+        low, high = (_column(rows, f"total_us_{end}") / agents for end in ("low", "high"))
+        error = [y - low, high - y] if part == "total" else None
+        panel.errorbar(x, y, error, fmt="o", ms=4, color=colour, elinewidth=1)
         panel.plot(ends, fits[part]["offset"] + fits[part]["slope"] * ends, color=colour, lw=1)
-    panel.set(xlabel="zones + patients + robots, all scaled together", ylabel="step of one robot [µs]")
+    panel.set(xlabel="zones + patients + robots, all scaled together", ylabel="agent-step [µs]")
     panel.set(xlim=(0, None), ylim=(0, None))
-    panel.set_title(f"The same for one robot: line R² = {fits['total']['r2']:.3f}")
+    panel.set_title(f"One agent-step of these: line R² = {fits['total']['r2']:.3f}")

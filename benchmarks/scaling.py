@@ -6,8 +6,9 @@
 
 Buildings are generated (two storeys, four wings), patients' slots are all filled, tasks are random, and the first steps
 of missions are measured. Every observation shows every patient to every robot, and every robot keeps its own map, so
-robots x (zones + passages + patients + robots) is what a step handles by contract. The question is whether anything
-grows faster than that.
+robots x (zones + passages + patients + robots) is what a step handles by contract: an agent-step, one robot's share of
+it, should cost what zones + patients + robots cost, on a straight line when all three grow together. The question is
+whether anything grows faster than that.
 """
 
 import argparse
@@ -196,9 +197,9 @@ def fits(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     joint = rows["together"]
     scale = np.array([row["robots"] for row in joint]) / joint[0]["robots"]
     found["together"] = {part: exponents(scale, column(joint, part)) for part in PARTS}
-    handled = np.array([row["zones"] + row["patients"] + row["robots"] for row in joint])
-    robots = np.array([row["robots"] for row in joint])
-    found["per robot"] = {part: line(handled, column(joint, part) / robots) for part in PARTS}
+    shown = np.array([row["zones"] + row["patients"] + row["robots"] for row in joint])
+    agents = np.array([row["alive"] for row in joint])
+    found["per agent-step"] = {part: line(shown, column(joint, part) / agents) for part in PARTS}
     found["corners"] = {part: interactions(rows["corners"], part) for part in PARTS} if rows["corners"] else {}
     return found
 
@@ -263,7 +264,7 @@ def show(results: dict[str, Any]) -> None:
             "robots": lambda row: f"{row['robots']:.0f}",
             "total, us": lambda row: f"{row['total_us']:.2f}",
             "lowest .. highest": lambda row: f"{row['total_us_low']:.2f} .. {row['total_us_high']:.2f}",
-            "us a robot": lambda row: f"{row['total_us'] / row['robots']:.2f}",
+            "us an agent-step": lambda row: f"{row['total_us'] / row['alive']:.2f}",
         }
         if name != "episodes":
             cells |= {
@@ -295,11 +296,12 @@ def show_fits(found: dict[str, Any]) -> None:
                 f"exponent {fit['exponent']:.2f}"
             )
     for part in PARTS:
-        fit, per = found["together"][part], found["per robot"][part]
+        fit, per = found["together"][part], found["per agent-step"][part]
         steps = ", ".join(f"{s:.2f}" for s in fit["between"])
         console.print(
-            f"all together, {part}: exponent {fit['exponent']:.2f} ({steps}); per robot {per['offset']:.2f} + "
-            f"{per['slope']:.5f} us by zones + patients + robots, R2 {per['r2']:.3f}"
+            f"all together, {part}: exponent {fit['exponent']:.2f} ({steps}); an agent-step {per['offset']:.2f} + "
+            f"{per['slope']:.5f} us by zones + patients + robots, R2 {per['r2']:.4f}, off the line by at most "
+            f"{100 * per['worst']:.0f} %, exponent {per['exponent']:.2f}"
         )
         if found["corners"]:
             terms = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found["corners"][part].items())

@@ -72,7 +72,7 @@ def test_scaling_reports_sweeps_and_fits_and_draws(tmp_path: Path, on_path: None
         for row in rows:
             assert {"zones", "patients", "robots", "rows", "total_us", "total_us_low", "total_us_high"} <= row.keys()
             assert name == "episodes" or row["listed"] == row["patients"], "every patient slot is taken"
-    for axis in ("zones", "patients", "robots", "together", "per robot"):
+    for axis in ("zones", "patients", "robots", "together", "per agent-step"):
         assert results["fits"][axis].keys() == PARTS
     assert {"offset", "slope", "r2", "worst", "exponent"} <= results["fits"]["episodes"].keys()
     assert (tmp_path / "scaling.png").read_bytes()[:4] == b"\x89PNG"
