@@ -12,6 +12,8 @@ without one, a man in the middle of the very first exchange is undetectable.
 
 import hmac
 import math
+from collections.abc import Callable
+from functools import cache
 
 R_BYTES = 16
 PAD_BYTES = 16
@@ -20,6 +22,14 @@ TAG_BYTES = 16
 
 class AuthenticationError(Exception):
     """A tag does not fit its message: what came was not sent like this by a holder of the key."""
+
+
+@cache
+def _generate_tag() -> Callable[[bytes, bytes], bytes]:
+    """Poly1305 of the cryptography package, which only the wire fidelity needs."""
+    from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+    return Poly1305.generate_tag
 
 
 def poly1305(r: bytes, s: bytes, message: bytes) -> bytes:
@@ -33,12 +43,10 @@ def poly1305(r: bytes, s: bytes, message: bytes) -> bytes:
     Raises:
         ValueError: r or s is not 16 bytes long.
     """
-    from cryptography.hazmat.primitives.poly1305 import Poly1305
-
     for name, part in (("r", r), ("s", s)):
         if len(part) != R_BYTES:
             raise ValueError(f"{name}: got {len(part)} bytes, allowed: {R_BYTES}")
-    return Poly1305.generate_tag(r + s, message)
+    return _generate_tag()(r + s, message)
 
 
 def verify_poly1305(r: bytes, s: bytes, message: bytes, tag: bytes) -> None:
