@@ -91,7 +91,7 @@ def decode_leaf(data: bytes) -> Leaf:
         LedgerError: the bytes are no canonical leaf of this version.
     """
     if not isinstance(data, bytes) or len(data) < _HEAD.size:
-        raise LedgerError("leaf: too short to be one")
+        raise LedgerError("leaf: no bytes, or too few to be one")
     magic, version, flags, mission, step, n_verdicts, n_reports, n_views, n_trust = _HEAD.unpack_from(data)
     if magic != _MAGIC or version != LEAF_VERSION:
         raise LedgerError(f"leaf: no leaf of version {LEAF_VERSION}")

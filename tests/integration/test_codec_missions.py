@@ -109,4 +109,4 @@ def test_nothing_that_is_used_gets_lost(scenario: str, suite: str, threats: str,
             break
         sightings += check_reports(episodes)
         check_views(episodes, since=int(episodes.state.clock["step"][0]) - int(draw.integers(1, 30)))
-    assert sightings > 0
+    assert sightings > 0 or control == "move", "who only wanders may meet nobody"
