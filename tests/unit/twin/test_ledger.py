@@ -333,3 +333,13 @@ def test_a_header_has_one_encoding() -> None:
             LogHeader.decode(data[:at])
     with pytest.raises(LedgerError):
         LogHeader.decode(data + b"\0")
+
+
+def test_the_example_of_the_documentation_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "ledger.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(page.split("```python")[1].split("```")[0], "docs/ledger.md", "exec"), {})
+    assert "step=37" in capsys.readouterr().out
+    assert audit_file("mission.sqlite").signed == 180

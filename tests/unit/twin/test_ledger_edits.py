@@ -154,6 +154,18 @@ def test_a_dropped_leaf_is_missed_when_the_rest_moves_up(path: Path) -> None:
     assert (kind, number) == ("leaf", 20) and "does not follow: its mission was at step 19" in message
 
 
+def test_an_inserted_leaf_of_another_mission_breaks_the_next_head(path: Path) -> None:
+    data = encode_leaf(Leaf(b"another mission!", 0))
+    edit(
+        path,
+        ("UPDATE leaves SET position = -position WHERE position >= 70", ()),
+        ("UPDATE leaves SET position = 1 - position WHERE position < 0", ()),
+        ("INSERT INTO leaves VALUES (70, ?, ?)", (data, leaf_hash(data))),
+    )
+    kind, number, message = first_problem(path)
+    assert (kind, number) == ("head", 100) and "signs another history" in message
+
+
 @pytest.mark.parametrize("kept", [60, 99])
 def test_a_history_cut_below_a_signed_head_is_found(path: Path, kept: int) -> None:
     edit(path, ("DELETE FROM leaves WHERE position >= ?", (kept,)))
