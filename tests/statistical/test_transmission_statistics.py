@@ -9,7 +9,8 @@ from scipy import stats
 
 from qdt_env.security.qkd.detection import cell_probabilities, known_shares
 from qdt_env.security.qkd.hardware import PRESETS, hardware_record
-from qdt_env.security.qkd.transmission import Adversary, event_level_block, sift_pulses, transmit
+from qdt_env.security.qkd.pulses import sift_pulses, transmit
+from qdt_env.security.qkd.transmission import Adversary, event_level_block
 
 P_FLOOR = 1e-6
 ROBOT = PRESETS["robot100MHz"]

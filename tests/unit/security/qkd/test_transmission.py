@@ -7,14 +7,8 @@ import pytest
 
 from qdt_env.security.qkd.counts import COUNTS
 from qdt_env.security.qkd.hardware import PRESETS
-from qdt_env.security.qkd.transmission import (
-    DETECTION,
-    Adversary,
-    event_level_block,
-    sift,
-    sift_pulses,
-    transmit,
-)
+from qdt_env.security.qkd.pulses import DETECTION, sift_pulses, transmit
+from qdt_env.security.qkd.transmission import Adversary, event_level_block, sift
 
 ROBOT = PRESETS["robot100MHz"]
 
