@@ -21,6 +21,7 @@ from qdt_env.engine.uplink import FORGED_SIGMA, forge_report, silence
 from qdt_env.frames import Frame
 from qdt_env.physical.state import COLLAPSE
 from qdt_env.scenario import ScenarioConfig
+from qdt_env.security.adversary import flip_payload
 from qdt_env.security.link_life import BLOCKS_REMEMBERED
 from qdt_env.security.secure_link import Delivery, Party, SecureLink
 from qdt_env.twin.codec import (
@@ -79,10 +80,9 @@ def _alter_report(b, r, setup, reports):
 
 
 @batch
-def _silence(b, link, state):
+def _silence(b, direction, link, state):
     """Nothing is sent on a link in this step."""
-    silence(state.channel.outcomes[b, UPLINK, link])
-    silence(state.channel.outcomes[b, DOWNLINK, link])
+    silence(state.channel.outcomes[b, direction, link])
 
 
 class WireChannel:
@@ -164,10 +164,11 @@ class WireChannel:
                 self._send_report(b, r, step)
             else:
                 self._state.inbox.heads["valid"][b, r] = 0
-                _silence(b, r, state)
+                _silence(b, UPLINK, r, state)
+                _silence(b, DOWNLINK, r, state)
         for g in range(self._gateways):
             if self._state.world.zones["damage"][b, self._setup.site.gateways[g]] == COLLAPSE:
-                _silence(b, self._robots + g, state)
+                _silence(b, UPLINK, self._robots + g, state)
             else:
                 self._links[b][self._robots + g].follow(step)
                 self._send_readings(b, g, step)
@@ -268,7 +269,7 @@ class WireChannel:
             rows = filed.patients[b, 0], filed.passages[b, 0], filed.zones[b, 0], filed.robots[b, 0]
             return encode_view(*rows, step)
         if not self._read_report(payload, self._desk, 0, link, step):
-            return payload
+            return flip_payload(payload)
         _alter_report(0, link, setup, self._desk_frame)
         return encode_report(self._desk, 0, link, step)
 
@@ -280,6 +281,8 @@ class WireChannel:
         try:
             decode_readings(payload, rows, due, gateway=g, now=step)
         except CodecError:
-            return payload
+            return flip_payload(payload)
+        if due.size == 0:
+            return flip_payload(payload)  # no reading to lie about: the message is spoilt
         rows["reading"] += FORGED_SIGMA * self._setup.physical["sensor_sigma"][0]
         return encode_readings(rows, g, step)

@@ -35,6 +35,7 @@ class TwinConfig:
     negative_decay: float = 0.995  # ln
     negative_weight: float = 3.0  # w
     age_steps: float = 20.0  # tau
+    admission_evidence: float = 3.0  # r of a robot that passed its acceptance test before the mission (assumed)
     accept_quantile: float = 0.95
     least_trust: float = 0.5  # below it a source has no weight
     reading_age_steps: int = 60  # peers' readings older than this are no evidence (assumed)

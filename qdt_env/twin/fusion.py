@@ -69,9 +69,9 @@ def start_twin(b, cfg, site, world, twin):
         robot = twin.robots[b, r]
         robot.zone = world.robots[b, r].zone
         robot.energy = np.float32(1.0)
-        robot.positive = np.float32(0.0)
+        robot.positive = cfg.admission_evidence
         robot.negative = np.float32(0.0)
-        robot.trust = np.float32(0.5)
+        robot.trust = trust_score(robot.positive, robot.negative, 0, cfg)
         robot.evidence_step = 0
         robot.step = 0
         robot.reading_step = -1
