@@ -123,6 +123,11 @@ def _bits(n, m, hardware, leaked_bits, eps_secret):
     else:
         s0, s1, _ = _two_decoy(n, m, _KEY, hardware, log_term)
         _, s1_test, v1 = _two_decoy(n, m, _TEST, hardware, log_term)
+    # Strange counts can push a lower bound past all there is; what is counted bounds it too.
+    seen = float(n[_KEY, 0] + n[_KEY, 1] + n[_KEY, 2])
+    s0 = min(s0, seen)
+    s1 = min(s1, seen - s0)
+    s1_test = min(s1_test, float(n[_TEST, 0] + n[_TEST, 1] + n[_TEST, 2]))
     phi = 0.5
     if s1 > 0.0 and s1_test > 0.0 and v1 < 0.5 * s1_test:
         phi = min(v1 / s1_test + sampling_gap(eps_secret, v1 / s1_test, s1_test, s1, terms), 0.5)
