@@ -13,7 +13,8 @@ from qdt_env.security import ciphers, epochs
 from qdt_env.security.attacks import ATTACK_KINDS, SOURCE_KINDS_MASK, Attack
 from qdt_env.security.channel import ChannelConfig
 from qdt_env.security.ciphers import epoch_keys, pad_keys
-from qdt_env.security.keystore import DurableKeyStore, KeyStore
+from qdt_env.security.durable_keystore import DurableKeyStore
+from qdt_env.security.keystore import KeyStore
 from qdt_env.security.secure_link import DOWNLINK, UPLINK, Party, SecureLink
 from qdt_env.security.session import Rejected, Session
 from qdt_env.security.suites import FALLBACKS, QKD, QKD_OTP, SUITE_NAMES

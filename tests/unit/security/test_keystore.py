@@ -12,7 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from qdt_env.security.keystore import DurableKeyStore, Key, KeyStore, KeyUnavailable
+from qdt_env.security.durable_keystore import DurableKeyStore
+from qdt_env.security.keystore import Key, KeyStore, KeyUnavailable
 
 
 def material(number, words=32):
@@ -215,7 +216,8 @@ def test_one_process_holds_a_durable_store(tmp_path):
 
 SPENDER = """
 import sys
-from qdt_env.security.keystore import DurableKeyStore, KeyUnavailable
+from qdt_env.security.durable_keystore import DurableKeyStore
+from qdt_env.security.keystore import KeyUnavailable
 path, log, base = sys.argv[1], open(sys.argv[2], "a", buffering=1), int(sys.argv[3])
 store = DurableKeyStore(path)
 print("ready", flush=True)

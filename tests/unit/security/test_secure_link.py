@@ -8,8 +8,9 @@ import pytest
 
 from qdt_env.security.attacks import Attack, attack_table, threats_by_name
 from qdt_env.security.channel import ChannelConfig, channel_record
+from qdt_env.security.durable_keystore import DurableKeyStore
 from qdt_env.security.identity import Party
-from qdt_env.security.keystore import DurableKeyStore, KeyStore, KeyUnavailable
+from qdt_env.security.keystore import KeyStore, KeyUnavailable
 from qdt_env.security.link import LINK, reset_link
 from qdt_env.security.link_life import MOST_MESSAGES
 from qdt_env.security.outcomes import VERDICTS, MessageOutcome

@@ -1,0 +1,93 @@
+"""A key store in a file: what was handed out stays marked as taken, whatever happens to the process.
+
+A key is on disk as taken *before* its bytes leave the store, so a crash can lose a key and never spend it twice.
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from qdt_env.security.keystore import Block, Key, KeyStore, KeyUnavailable
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS blocks (number INTEGER PRIMARY KEY, content BLOB NOT NULL, deadline_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS waiting (id BLOB PRIMARY KEY, secret BLOB NOT NULL, deadline_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, bits INTEGER NOT NULL);
+"""
+
+
+class DurableKeyStore(KeyStore):
+    """A key store in an SQLite file, which one process at a time may hold open.
+
+    Write-ahead log, each change committed and synchronised to disk before it takes effect: after ``kill -9`` or a power
+    cut the store reopens with every key that was handed out still marked as taken. The file holds secrets: its
+    directory is the caller's to protect.
+
+    Args:
+        path: the file; made when absent.
+        capacity_bits, lifetime_s: as for :class:`KeyStore`. Times must come from a clock that survives a restart.
+
+    Raises:
+        KeyUnavailable: another process holds the file.
+    """
+
+    def __init__(self, path: Path | str, capacity_bits: int = 1_048_576, lifetime_s: float | None = None) -> None:
+        super().__init__(capacity_bits, lifetime_s)
+        self._file = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
+        try:
+            self._file.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._file.execute("PRAGMA journal_mode=WAL")
+            self._file.execute("PRAGMA synchronous=FULL")
+            self._file.execute("PRAGMA secure_delete=ON")
+            self._file.executescript(_SCHEMA)
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._file.close()
+            raise KeyUnavailable(f"key store {path}: held by another process ({error})") from None
+        self._load()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+    def _load(self) -> None:
+        """Take up what the file holds."""
+        for number, content, deadline_s in self._file.execute("SELECT * FROM blocks ORDER BY number"):
+            self._blocks.append(Block(number, bytearray(content), deadline_s))
+            self._available_bytes += len(content)
+        for raw, secret, deadline_s in self._file.execute("SELECT * FROM waiting"):
+            self._waiting[uuid.UUID(bytes=raw)] = (bytearray(secret), deadline_s)
+        self._totals.update(self._file.execute("SELECT name, bits FROM totals"))
+        self._next_number = self._totals.pop("next number", 0)
+
+    def _commit(self, *changes: tuple[str, tuple[object, ...]]) -> None:
+        """Write changes and the totals in one transaction, on disk when this returns."""
+        with self._file:
+            self._file.execute("BEGIN IMMEDIATE")
+            for statement, values in changes:
+                self._file.execute(statement, values)
+            totals = [*self._totals.items(), ("next number", self._next_number)]
+            self._file.executemany("REPLACE INTO totals VALUES (?, ?)", totals)
+
+    def _keep_added(self, block: Block) -> None:
+        row = (block.number, bytes(block.content), block.deadline_s)
+        self._commit(("INSERT INTO blocks VALUES (?, ?, ?)", row))
+
+    def _keep_taken(self, keys: tuple[Key, ...], deadline_s: float) -> None:
+        first = self._blocks[0] if self._blocks else None
+        whole = ("DELETE FROM blocks WHERE number < ?", (first.number if first else self._next_number,))
+        changes: list[tuple[str, tuple[object, ...]]] = [whole]
+        if first:
+            rest = bytes(first.content[first.start :])
+            changes.append(("UPDATE blocks SET content = ? WHERE number = ?", (rest, first.number)))
+        for key in keys:
+            changes.append(("INSERT INTO waiting VALUES (?, ?, ?)", (key.id.bytes, key.secret, deadline_s)))
+        self._commit(*changes)
+
+    def _keep_claimed(self, ids: Iterable[uuid.UUID]) -> None:
+        self._commit(*(("DELETE FROM waiting WHERE id = ?", (key_id.bytes,)) for key_id in ids))
+
+    def _keep_dropped(self, blocks: list[Block]) -> None:
+        self._commit(*(("DELETE FROM blocks WHERE number = ?", (block.number,)) for block in blocks))
