@@ -26,7 +26,9 @@ def tell(suite: str) -> None:
         up = link.send(b"fire in room 12", UPLINK)
         down = link.send(b"come back", DOWNLINK)
         if step in (3, 8, 12):
-            print(f"  step {step:2}: up {up.name}, bob gets {up.payload}, Eve reads {up.overheard}; down {down.name}")
+            print(
+                f"  step {step:2}: up {up.name}, bob gets {up.payload!r}, Eve reads {up.overheard!r}; down {down.name}"
+            )
     words = sum(b"fire" in frame for frame in air)
     print(f"  words seen in {words} of {len(air)} frames, QBER {link.link['qber']:.3f}, trust {link.trust:.2f}")
 

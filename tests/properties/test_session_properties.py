@@ -102,7 +102,7 @@ def nonces(suite, channel, script, seed):
     return sealed
 
 
-@relaxed(60)
+@relaxed(40)
 @given(st.sampled_from(CONFIDENTIAL), scripts, channels, seeds)
 def test_no_nonce_is_used_twice_under_one_key(suite, script, channel, seed):
     used = nonces(suite, channel, script, seed)
@@ -110,7 +110,7 @@ def test_no_nonce_is_used_twice_under_one_key(suite, script, channel, seed):
     assert used or suite == "qkd-otp" or channel.initial_pool_bits < 256
 
 
-@relaxed(60)
+@relaxed(40)
 @given(st.sampled_from(QUANTUM), scripts, channels, seeds)
 def test_key_bits_are_used_once_and_accounted_for(suite, script, channel, seed):
     """Words of the source, in everything that is taken for pads and epoch keys by the master end."""
@@ -156,7 +156,7 @@ def test_key_bits_are_used_once_across_restarts(tmp_path_factory, suite, seed):
     assert len(seen) == len(set(seen)) > 0
 
 
-@relaxed(60)
+@relaxed(40)
 @given(
     st.sampled_from(CONFIDENTIAL), scripts, channels, seeds, st.binary(min_size=8, max_size=64).filter(lambda b: any(b))
 )

@@ -164,7 +164,7 @@ channels = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(SUITE_NAMES), scripts, channels, st.integers(0, 2**64 - 1), st.floats(5, 50), st.booleans())
 def test_any_script_on_any_channel(suite, script, channel, seed, loss_db, path_open):
     """One exception: the statistical rule lets a spoofed frame in although the link has no key to verify it with."""
