@@ -51,6 +51,7 @@ from qdt_env.engine.privileged import graph_of, state_of, state_size
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from qdt_env.spaces import CONTINUE, ROBOT_INFO, ActionCodec, ObservationLayout
+from qdt_env.twin.explanation import TrustExplanation
 from qdt_env.twin.snapshot import TwinSnapshot
 
 _MASK_MODES = ("obs", "info", "rllib", "none")
@@ -151,6 +152,15 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
     def metrics(self) -> dict[str, float]:
         """Metrics of the episode as it stands (ground truth, for scoring)."""
         return self._episodes.metrics()
+
+    def explain_trust(self, agent: str) -> TrustExplanation:
+        """Why the twin trusts a robot as it does: which evidence, when.
+
+        Raises:
+            ValueError: an agent that never was.
+        """
+        require(agent in self._row, "agent", agent, f"one of {', '.join(self.possible_agents)}")
+        return self._episodes.explain_trust(self._row[agent])
 
     # PettingZoo
 

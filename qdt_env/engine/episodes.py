@@ -19,6 +19,7 @@ from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import DELAY, REPLAY, attack_table, threats_by_name
 from qdt_env.security.suites import suite_by_name
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
+from qdt_env.twin.explanation import TrustExplanation, explain_trust
 from qdt_env.twin.snapshot import TwinSnapshot
 
 __all__ = ["Episodes", "GameConfig"]
@@ -138,6 +139,15 @@ class Episodes:
     def snapshot(self, row: int = 0) -> TwinSnapshot:
         """The twin's picture of row ``row`` for planners (the truth, marked so, under perfect information)."""
         return take_snapshot(self.scenario, self.setup, self.state, row, privileged=self.game.perfect_information)
+
+    def explain_trust(self, source: int, row: int = 0) -> TrustExplanation:
+        """Why the twin trusts robot ``source`` of row ``row`` as it does: evidence, opinion, last judgements.
+
+        Raises:
+            ValueError: no such robot.
+        """
+        step = int(self.state.clock["step"][row])
+        return explain_trust(self.state.twin, row, source, self.setup.twin[0], self.scenario.twin, step)
 
     def metrics(self, row: int = 0) -> dict[str, float]:
         """Metrics of the episode in ``row`` as it stands, see ``engine.metrics``."""

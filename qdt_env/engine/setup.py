@@ -19,7 +19,7 @@ from qdt_env.security.channel import channel_record
 from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.suites import suite_by_name, suite_table
 from qdt_env.spaces import ActionCodec, ObservationLayout
-from qdt_env.twin.codec import READING, readings_bytes
+from qdt_env.twin.codec import readings_bytes
 from qdt_env.twin.snapshot import expect_crossings
 from qdt_env.units import BITS_PER_BYTE
 
@@ -73,7 +73,7 @@ def build_setup(scenario: ScenarioConfig, game: GameConfig, layout: ObservationL
                       scenario.channel.fibre_db_km)  # fmt: skip
     rota_zones, rota_turns = sensor_rota(scenario.building, scenario.sensor_period_steps)
     return Setup(
-        game=_game_record(scenario, game, site),
+        game=_game_record(scenario, game, site, rota_turns),
         physical=as_record(scenario.physical),
         twin=as_record(scenario.twin),
         channel=channel_record(scenario.channel),
@@ -161,7 +161,12 @@ def sensor_rota(graph: HospitalGraph, period_steps: int) -> tuple[np.ndarray, np
     return np.argsort(turns, kind="stable").astype(np.int32), firsts.astype(np.int32)
 
 
-def _game_record(scenario: ScenarioConfig, game: GameConfig, site: Site) -> np.ndarray:
+def most_due(rota_turns: np.ndarray) -> int:
+    """Most readings that any gateway sends in one message: the room in all of them, so that lengths tell nothing."""
+    return int(np.diff(rota_turns).max())
+
+
+def _game_record(scenario: ScenarioConfig, game: GameConfig, site: Site, rota_turns: np.ndarray) -> np.ndarray:
     """The GAME record of a scenario."""
     steps = 1.0 / scenario.physical.dt_s
     record = np.zeros(1, GAME)
@@ -171,8 +176,7 @@ def _game_record(scenario: ScenarioConfig, game: GameConfig, site: Site) -> np.n
         "sensor_period_steps": scenario.sensor_period_steps,
         "report_bits": scenario.report_bytes * BITS_PER_BYTE,
         "view_bits": scenario.view_bytes * BITS_PER_BYTE,
-        "gateway_bits": readings_bytes(0) * BITS_PER_BYTE,
-        "reading_bits": READING.itemsize * BITS_PER_BYTE,
+        "gateway_bits": readings_bytes(most_due(rota_turns)) * BITS_PER_BYTE,
         "own_eyes_steps": round(scenario.own_eyes_s * steps),
         "stale_steps": round(scenario.stale_s * steps),
         "quantum_range_m": scenario.quantum_range_m,

@@ -111,8 +111,7 @@ GAME = np.dtype(
         ("sensor_period_steps", "i4"),
         ("report_bits", "i4"),
         ("view_bits", "i4"),
-        ("gateway_bits", "i4"),  # of a gateway's message without its readings
-        ("reading_bits", "i4"),  # of one zone's reading
+        ("gateway_bits", "i4"),  # of a gateway's message, which has room for the most readings due at once
         ("own_eyes_steps", "i4"),  # own perception outranks the view this long
         ("stale_steps", "i4"),  # a view older than this makes a stale decision
         ("quantum_range_m", "f4"),  # reach of the free-space quantum channel

@@ -29,9 +29,7 @@ def send_messages(b, setup, state):
         if state.world.zones[b, setup.site.gateways[g]].damage == COLLAPSE:
             silence(state.channel.outcomes[b, UPLINK, robots + g])
         else:
-            first, last = due_zones(g, state.clock[b].step, setup)
-            bits = setup.game[0].gateway_bits + setup.game[0].reading_bits * (last - first)
-            decide(b, robots + g, UPLINK, bits, setup, state)
+            decide(b, robots + g, UPLINK, setup.game[0].gateway_bits, setup, state)
             receive_readings(b, g, setup, state)
 
 

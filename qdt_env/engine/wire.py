@@ -14,7 +14,7 @@ from qdt_env.compiled import batch
 from qdt_env.engine.downlink import alter_view, take_filed_view
 from qdt_env.engine.fuse import fuse_messages
 from qdt_env.engine.links import advance_keys
-from qdt_env.engine.setup import GameConfig
+from qdt_env.engine.setup import GameConfig, most_due
 from qdt_env.engine.state import DOWNLINK, UPLINK, Output, Setup, State
 from qdt_env.engine.step import act, conclude
 from qdt_env.engine.uplink import FORGED_SIGMA, forge_report, silence
@@ -98,6 +98,7 @@ class WireChannel:
         self._channel_config, self._suite, self._n_actions = scenario.channel, game.suite, actions
         self._setup, self._state, self._out = setup, state, out
         self._robots, self._gateways = setup.site.team.size, setup.site.gateways.size
+        self._most_due = most_due(setup.rota_turns)
         self._server = Party("server")
         names = [f"robot_{r}" for r in range(self._robots)] + [f"gateway_{g}" for g in range(self._gateways)]
         self._parties = [Party(name) for name in names]
@@ -212,13 +213,13 @@ class WireChannel:
     def _send_readings(self, b: int, g: int, step: int) -> None:
         """Gateway ``g``'s readings into the inbox."""
         due = self._due(g, step)
-        delivery = self._send(b, self._robots + g, UPLINK, encode_readings(self._read(b, due), g, step))
+        delivery = self._send(b, self._robots + g, UPLINK, encode_readings(self._read(b, due), g, step, self._most_due))
         if delivery.payload is None:
             return
         due = self._due(g, step - delivery.age_steps)
         rows = np.zeros(due.size, READING)
         try:
-            decode_readings(delivery.payload, rows, due, gateway=g, now=step)
+            decode_readings(delivery.payload, rows, due, gateway=g, now=step, capacity=self._most_due)
         except CodecError:
             rows["present"] = 0
         self._state.inbox_readings[b, due] = np.where(rows["present"][:, None] == 1, rows["reading"], np.nan)
@@ -279,10 +280,10 @@ class WireChannel:
         due = self._due(g, step)
         rows = np.zeros(due.size, READING)
         try:
-            decode_readings(payload, rows, due, gateway=g, now=step)
+            decode_readings(payload, rows, due, gateway=g, now=step, capacity=self._most_due)
         except CodecError:
             return flip_payload(payload)
         if due.size == 0:
             return flip_payload(payload)  # no reading to lie about: the message is spoilt
         rows["reading"] += FORGED_SIGMA * self._setup.physical["sensor_sigma"][0]
-        return encode_readings(rows, g, step)
+        return encode_readings(rows, g, step, self._most_due)

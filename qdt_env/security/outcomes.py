@@ -198,7 +198,7 @@ def _attacked_outcome(
     spoofed = _strikes(active, attack_table, SPOOF, spoof)
     recorded_steps = min(attack_table[REPLAY]["delay_steps"], step)
     replayed = _strikes(active, attack_table, REPLAY, replay) and recorded_steps > 0
-    if spoofed and forgeable_now:
+    if spoofed and forgeable_now and verdict != NO_KEY:  # a receiver without a key opens nothing
         return np.int32(FORGED), np.int32(ALTERED), none, key_bits, none
     # Whoever replays or delays moves recorded bytes: the window and the time stamp stop that even under a known key.
     # (Making a new message with a known key is what spoof and tamper do.)

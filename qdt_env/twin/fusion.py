@@ -79,6 +79,7 @@ def start_twin(b, cfg, site, world, twin):
         robot.task = 0
         robot.patient = -1
         robot.kits = 0
+        robot.judged = 0
     twin.zones_changed[b] = 0
     twin.passages_changed[b] = 0
     twin.patients_changed[b] = 0

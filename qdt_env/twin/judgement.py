@@ -10,6 +10,7 @@ in particular, and costs both.
 import numpy as np
 
 from qdt_env.compiled import phase, rule
+from qdt_env.twin.state import EVIDENCE_KEPT
 from qdt_env.twin.trust import chi2_3_cdf, credit, information, trust_score
 
 _SENSOR = -1  # "who" of a zone's fixed sensor; robots are 0 .. R-1
@@ -35,8 +36,15 @@ def refresh_trust(robot, step, cfg):
 def judge_robot(b, r, cfg, twin, step):
     """Evidence about robot ``r`` from the others in the zone that its last filed reading is about."""
     robot = twin.robots[b, r]
-    judge(b, r, robot.reading_zone, robot.reading[0], robot.reading[1], robot.reading[2], cfg.robot_var, robot, cfg,
-          twin, step)  # fmt: skip
+    surprise, iota = judge(b, r, robot.reading_zone, robot.reading[0], robot.reading[1], robot.reading[2],
+                           cfg.robot_var, robot, cfg, twin, step)  # fmt: skip
+    if surprise >= 0.0:
+        kept = twin.evidence[b, r, robot.judged % EVIDENCE_KEPT]
+        kept.surprise = surprise
+        kept.information = iota
+        kept.step = step
+        kept.zone = robot.reading_zone
+        robot.judged += 1
 
 
 @phase
@@ -47,14 +55,18 @@ def judge_sensor(b, z, z0, z1, z2, cfg, twin, step):
 
 @phase
 def judge(b, who, z, z0, z1, z2, reading_var, source, cfg, twin, step):
-    """Credit ``source`` for a reading of zone ``z`` if anybody else can tell: D over three parts, F, iota."""
+    """Credit ``source`` for a reading of zone ``z`` if anybody else can tell: D over three parts, F, iota.
+
+    Returns:
+        (F, iota), (-1, 0) where nobody can tell.
+    """
     sensor = sensor_weight(who, twin.zones[b, z], cfg, step)
     peers = 0
     for peer in range(-1, twin.robots.shape[1]):
         if peer_weight(b, peer, who, z, sensor, cfg, twin, step) > np.float32(0.0):
             peers += 1
     if peers == 0:
-        return
+        return -1.0, 0.0
     distance = np.float32(0.0)
     iota = np.float32(0.0)
     for k in range(3):
@@ -65,7 +77,9 @@ def judge(b, who, z, z0, z1, z2, reading_var, source, cfg, twin, step):
         var = np.float32(1.0) / (precision + prior)
         distance += (reading - others) * (reading - others) / (reading_var[k] + var)
         iota += np.float32(information(var, reading_var[k]))
-    credit(source, chi2_3_cdf(distance), iota / np.float32(3.0), step, cfg)
+    surprise, informed = chi2_3_cdf(distance), float(iota / np.float32(3.0))
+    credit(source, surprise, informed, step, cfg)
+    return surprise, informed
 
 
 @rule

@@ -66,10 +66,21 @@ TWIN_ROBOT = np.dtype(
         ("zone", "i2"),
         ("task", "i2"),  # action being carried out
         ("patient", "i2"),  # carried, -1 none
+        ("judged", "i2"),  # how often it was judged; its last judgements are in Twin.evidence
         ("kits", "i1"),
     ],
     align=True,
 )
+EVIDENCE = np.dtype(
+    [
+        ("surprise", "f4"),  # F in [0, 1]: how unlikely so large a difference from the others is for an honest source
+        ("information", "f4"),  # iota in [0, 1]: how much the others could tell
+        ("step", "i2"),  # when the twin judged
+        ("zone", "i2"),  # that the reading was of
+    ],
+    align=True,
+)
+EVIDENCE_KEPT = 16  # last judgements of each robot, for explanations
 REPORT = np.dtype(
     [
         ("reading", "f4", (3,)),  # damage, smoke, beds of its zone
@@ -113,6 +124,7 @@ class Twin(NamedTuple):
     passages: np.ndarray  # (B, E) TWIN_PASSAGE
     patients: np.ndarray  # (B, P) TWIN_PATIENT
     robots: np.ndarray  # (B, R) TWIN_ROBOT
+    evidence: np.ndarray  # (B, R, EVIDENCE_KEPT) EVIDENCE, judgement number k at k % EVIDENCE_KEPT
     zones_changed: np.ndarray  # (B,) int32 last step at which any zone's view changed
     passages_changed: np.ndarray  # (B,) int32
     patients_changed: np.ndarray  # (B,) int32
@@ -134,6 +146,7 @@ def empty_twin(episodes: int, zones: int, passages: int, patients: int, robots: 
         passages=np.zeros((episodes, passages), TWIN_PASSAGE),
         patients=np.zeros((episodes, patients), TWIN_PATIENT),
         robots=np.zeros((episodes, robots), TWIN_ROBOT),
+        evidence=np.zeros((episodes, robots, EVIDENCE_KEPT), EVIDENCE),
         zones_changed=np.zeros(episodes, np.int32),
         passages_changed=np.zeros(episodes, np.int32),
         patients_changed=np.zeros(episodes, np.int32),
