@@ -5,6 +5,8 @@ decoded; the twin and the robots get what came out. Key life is the engine's own
 records, and the keys are made of the very blocks of detections that it has counted.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -80,6 +82,27 @@ def _alter_report(b, r, setup, reports):
 
 
 @batch
+def _read_sensors(b, zones, rows, state):
+    """The sensors' last readings of some zones as rows of the codec; a dead sensor's is absent."""
+    for k in range(zones.shape[0]):
+        reading = state.readings[b, zones[k]]
+        present = reading[0] == reading[0]
+        rows[k].zone = zones[k]
+        rows[k].present = 1 if present else 0
+        for part in range(3):
+            rows[k].reading[part] = reading[part] if present else np.float32(0.0)
+
+
+@batch
+def _take_readings(b, zones, rows, state):
+    """Rows of the codec into the inbox, NaN for a sensor that is silent."""
+    for k in range(zones.shape[0]):
+        for part in range(3):
+            reading = rows[k].reading[part] if rows[k].present == 1 else np.float32(np.nan)
+            state.inbox_readings[b, zones[k], part] = reading
+
+
+@batch
 def _silence(b, direction, link, state):
     """Nothing is sent on a link in this step."""
     silence(state.channel.outcomes[b, direction, link])
@@ -99,6 +122,10 @@ class WireChannel:
         self._setup, self._state, self._out = setup, state, out
         self._robots, self._gateways = setup.site.team.size, setup.site.gateways.size
         self._most_due = most_due(setup.rota_turns)
+        turns = np.split(setup.rota_zones, setup.rota_turns[1:-1])
+        period = len(turns) // self._gateways
+        self._rota = [turns[g * period : (g + 1) * period] for g in range(self._gateways)]
+        self._rows = np.zeros(self._most_due, READING)  # where a gateway's readings are packed and unpacked
         self._server = Party("server")
         names = [f"robot_{r}" for r in range(self._robots)] + [f"gateway_{g}" for g in range(self._gateways)]
         self._parties = [Party(name) for name in names]
@@ -142,6 +169,9 @@ class WireChannel:
                     forge=partial(self._forge, b, link),
                 )
             )
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # the same keys, whoever makes them first
+            for _ in pool.map(SecureLink.prepare, self._links[b]):
+                pass
 
     def step(self, actions: np.ndarray) -> None:
         """Advance every row that is not over; ``actions`` (B, R) int32."""
@@ -212,32 +242,24 @@ class WireChannel:
 
     def _send_readings(self, b: int, g: int, step: int) -> None:
         """Gateway ``g``'s readings into the inbox."""
+        state = self._frames[1]
         due = self._due(g, step)
-        delivery = self._send(b, self._robots + g, UPLINK, encode_readings(self._read(b, due), g, step, self._most_due))
+        rows = self._rows[: due.size]
+        _read_sensors(b, due, rows, state)
+        delivery = self._send(b, self._robots + g, UPLINK, encode_readings(rows, g, step, self._most_due))
         if delivery.payload is None:
             return
         due = self._due(g, step - delivery.age_steps)
-        rows = np.zeros(due.size, READING)
+        rows = self._rows[: due.size]
         try:
             decode_readings(delivery.payload, rows, due, gateway=g, now=step, capacity=self._most_due)
         except CodecError:
             rows["present"] = 0
-        self._state.inbox_readings[b, due] = np.where(rows["present"][:, None] == 1, rows["reading"], np.nan)
+        _take_readings(b, due, rows, state)
 
     def _due(self, g: int, step: int) -> np.ndarray:
         """Zones that gateway ``g`` reports at a step."""
-        period = int(self._setup.game["sensor_period_steps"][0])
-        first, last = self._setup.rota_turns[g * period + step % period :][:2]
-        return self._setup.rota_zones[first:last]
-
-    def _read(self, b: int, due: np.ndarray) -> np.ndarray:
-        """The sensors' readings of these zones as rows of the codec."""
-        rows = np.zeros(due.size, READING)
-        readings = self._state.readings[b, due]
-        rows["zone"] = due
-        rows["present"] = readings[:, 0] == readings[:, 0]
-        rows["reading"] = np.where(rows["present"][:, None] == 1, readings, 0.0)
-        return rows
+        return self._rota[g][step % len(self._rota[g])]
 
     def _send_view(self, b: int, r: int, view: bytes, step: int) -> None:
         """The view to robot ``r``, who takes over what arrives."""

@@ -19,9 +19,10 @@ import numpy as np
 
 from qdt_env.security.adversary import Adversary, Forge, flip_payload, is_delayed
 from qdt_env.security.attacks import Threats
+from qdt_env.security.bb84 import Bb84Source
 from qdt_env.security.channel import ChannelConfig
 from qdt_env.security.delivery import Delivery, Message, Slot, Truth
-from qdt_env.security.epochs import Epochs, KeySource, random_material
+from qdt_env.security.epochs import Epochs, KeySource
 from qdt_env.security.identity import Party
 from qdt_env.security.keystore import KeyStore
 from qdt_env.security.link_life import LinkLife
@@ -53,7 +54,7 @@ class SecureLink:
         record: array of shape (1,), dtype ``LINK``, to live in; its owner has reset it. By default one of its own.
         blocks: (1 + S,) ``COUNTS`` that go with the record, see ``qkd.gather``.
         key_source: makes key material, ``key_source(link number, block number) -> bytes``; empty for a block without
-            key. By default random bytes of the operating system.
+            key. By default a simulated BB84 link (:class:`~qdt_env.security.bb84.Bb84Source`).
         store: the key store of both ends, by default one in memory.
         forge: the attacker's words, from the payload that he replaces.
         wiretap: called with (frame, direction) for every frame on the air, the attacker's included.
@@ -75,7 +76,7 @@ class SecureLink:
         entity: int = 0,
         record: np.ndarray | None = None,
         blocks: np.ndarray | None = None,
-        key_source: KeySource = random_material,
+        key_source: KeySource | None = None,
         store: KeyStore | None = None,
         forge: Forge = flip_payload,
         wiretap: Wiretap | None = None,
@@ -83,6 +84,8 @@ class SecureLink:
         self.suite = suite_by_name(suite)
         self.channel = ChannelConfig() if channel is None else channel
         self._life = life = LinkLife(self.suite, self.channel, threats, seed, episode, entity, record, blocks)
+        if key_source is None:
+            key_source = Bb84Source(self.channel, life.links, life.blocks, seed, episode, entity)
         self._epochs = Epochs(self.suite, self.channel, a, b, entity, key_source, store)
         self.adversary = Adversary(self.suite, entity, forge, life.delay_steps, life.replay_steps)
         self._wiretap = wiretap
@@ -128,6 +131,14 @@ class SecureLink:
             raise ValueError(f"loss_db: got {loss_db!r}, allowed: 0 or more")
         self._life.advance(self._step + 1, dt_s, loss_db, path_open)
         self.follow(self._step + 1)
+
+    def prepare(self) -> None:
+        """Make the first block of quantum keys now, not at the first step; links can do so beside each other.
+
+        Raises:
+            KeyUnavailable: as for :meth:`advance`.
+        """
+        self._epochs.prepare()
 
     def follow(self, step: int) -> None:
         """Take up a step to which the owner of the record has advanced it already; :meth:`advance` does both.
