@@ -45,6 +45,7 @@ from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
 
+from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.engine.metrics import METRICS, NOT_YET
 from qdt_env.engine.privileged import graph_of, state_of, state_size
@@ -75,6 +76,8 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         max_cycles: mission length in steps instead of the scenario's.
         perfect_information: robots know the truth (an explicit privilege, for upper bounds).
         building_seed: which generated building of a preset.
+        ledger: file of a transparency ledger that every step is written to (made if there is none, closed by
+            :meth:`close`); None for none.
         render_mode: None, "rgb_array", "human" or "ansi".
 
     Raises:
@@ -103,6 +106,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         max_cycles: int | None = None,
         perfect_information: bool = False,
         building_seed: int = 0,
+        ledger: str | Path | None = None,
         render_mode: str | None = None,
     ) -> None:
         require(observation in ("flat", "graph"), "observation", observation, "'flat' or 'graph'")
@@ -112,7 +116,8 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         config = with_horizon(load_scenario(scenario, building_seed=building_seed), max_cycles)
         game = GameConfig(suite, threats, control, reward, perfect_information, channel)
         self.render_mode = render_mode
-        self._episodes = Episodes(config, game)
+        self._ledger = None if ledger is None else open_ledger(ledger, config)
+        self._episodes = Episodes(config, game, ledger=self._ledger)
         self._observation, self._action_mask, self._keep_dead = observation, action_mask, keep_dead
         self.possible_agents = [f"robot_{r}" for r in range(len(config.team))]
         self.agents: list[str] = []
@@ -257,11 +262,13 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         return None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles leave the renderer behind."""
-        return {**vars(self), "_renderer": None}
+        """Copies and pickles leave the renderer and the ledger behind."""
+        return {**vars(self), "_renderer": None, "_ledger": None}
 
     def close(self) -> None:
-        """Release the renderer."""
+        """Release the renderer; close the ledger with a signed head over its last leaves."""
+        if self._ledger is not None:
+            self._ledger.close()
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from qdt_env.engine.chronicle import Chronicle
 from qdt_env.engine.metrics import episode_metrics
 from qdt_env.engine.picture import take_snapshot
 from qdt_env.engine.setup import GameConfig, build_setup
@@ -20,6 +21,7 @@ from qdt_env.security.attacks import DELAY, REPLAY, attack_table, threats_by_nam
 from qdt_env.security.suites import suite_by_name
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
 from qdt_env.twin.explanation import TrustExplanation, explain_trust
+from qdt_env.twin.ledger import Ledger
 from qdt_env.twin.snapshot import TwinSnapshot
 
 __all__ = ["Episodes", "GameConfig"]
@@ -36,8 +38,18 @@ class Episodes:
         out: observation (B, R, F), mask (B, R, A), info (B, R, K), reward (B, R), terminated (B, R), truncated (B,).
     """
 
-    def __init__(self, scenario: ScenarioConfig, game: GameConfig, episodes: int = 1, threads: int = 1) -> None:
-        """Allocate ``episodes`` rows; ``threads`` >= 1 share each step, with the same results."""
+    def __init__(
+        self,
+        scenario: ScenarioConfig,
+        game: GameConfig,
+        episodes: int = 1,
+        threads: int = 1,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """Allocate ``episodes`` rows; ``threads`` >= 1 share each step, with the same results.
+
+        Every step of every row becomes a leaf of ``ledger``, which the caller closes.
+        """
         require(episodes >= 1, "episodes", episodes, "1 or more")
         require(threads >= 1, "threads", threads, "1 or more")
         self.scenario, self.game = scenario, game
@@ -57,6 +69,7 @@ class Episodes:
             truncated=np.zeros(episodes, np.int8),
         )
         self._wire = WireChannel(scenario, game, self.codec.n, self.setup, self.state, self.out) if wire else None
+        self.chronicle = None if ledger is None else Chronicle(ledger, self.setup, self.state)
         self._suite = suite_by_name(game.suite).code
         self._threads = threads
         self._start()
@@ -69,7 +82,8 @@ class Episodes:
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but addresses and threads."""
-        return {name: value for name, value in vars(self).items() if name not in ("_frames", "_pool")}
+        kept = {name: value for name, value in vars(self).items() if name not in ("_frames", "_pool")}
+        return {**kept, "chronicle": None}  # two writers would make a ledger of neither
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy goes on where the original stood."""
@@ -106,9 +120,11 @@ class Episodes:
             np.full(len(rows), self._suite, np.int64),
             *self._frames,
         )
-        if self._wire is not None:
-            for row in rows:
+        for row in rows:
+            if self._wire is not None:
                 self._wire.reset(int(row))
+            if self.chronicle is not None:
+                self.chronicle.begin(int(row))
 
     def step(self, actions: np.ndarray) -> None:
         """Advance every row that is not over.
@@ -122,15 +138,21 @@ class Episodes:
         actions = np.ascontiguousarray(actions, np.int32)
         if actions.shape != self.out.reward.shape:
             raise ValueError(f"actions.shape={actions.shape} is not allowed: {self.out.reward.shape}")
+        running = np.flatnonzero(self.state.clock["over"] == 0) if self.chronicle is not None else ()
         if self._wire is not None:
             self._wire.step(actions)
-            return
-        if self._pool is None:
+        elif self._pool is None:
             step_rows(0, self.n, actions, *self._frames)
-            return
+        else:
+            self._step_threads(actions, self._pool)
+        for row in running:
+            self.chronicle.record(int(row))  # type: ignore[union-attr]  # there are rows only with a chronicle
+
+    def _step_threads(self, actions: np.ndarray, pool: ThreadPoolExecutor) -> None:
+        """The rows in equal parts, one a thread."""
         cuts = np.linspace(0, self.n, self._threads + 1).astype(int)
         work = [
-            self._pool.submit(step_rows, int(a), int(b), actions, *self._frames)
+            pool.submit(step_rows, int(a), int(b), actions, *self._frames)
             for a, b in zip(cuts[:-1], cuts[1:], strict=True)
         ]
         for part in work:

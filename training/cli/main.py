@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from training.cli import building
+from training.cli import building, ledger
 from training.cli.demo import demo
 from training.cli.run import run
 from training.cli.threats import threats
@@ -25,6 +25,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(threats)
 app.add_typer(building.app, name="building")
+app.add_typer(ledger.app, name="ledger")
 
 
 def main(arguments: list[str] | None = None) -> int:
