@@ -1,0 +1,66 @@
+"""``qdt validate``: published figures, ours, the difference and a verdict."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from qdt_env.records import require
+from training.cli.report import JsonFile, check_file, progress_bar, screen, write_json
+from training.validation import Check, Outcome, all_passed, run_checks
+from training.validation_security import security_checks
+
+SECTIONS: dict[str, Callable[[], list[Check]]] = {"security": security_checks}
+
+
+def validate(
+    only: Annotated[str, typer.Option("--only", help=f"One of {', '.join(SECTIONS)}; default: all.")] = "",
+    json_file: JsonFile = None,
+) -> None:
+    """Reproduce the published figures; the exit code is 1 if one lies outside its stated tolerance.
+
+    Examples: `qdt validate` · `qdt validate --only security --json security.json`
+    """
+    require(only in ("", *SECTIONS), "only", only, ", ".join(SECTIONS))
+    check_file(json_file, "--json")
+    console = screen()
+    outcomes: dict[str, list[Outcome]] = {}
+    with progress_bar() as begin:
+        for section in [only] if only else list(SECTIONS):
+            checks = SECTIONS[section]()
+            outcomes[section] = run_checks(checks, begin(section, len(checks)))
+    if json_file is not None:
+        results = {section: [outcome.to_dict() for outcome in found] for section, found in outcomes.items()}
+        write_json(json_file, "validate", {"only": only}, results)
+    for section, found in outcomes.items():
+        console.print(_table(section, found))
+        for note in dict.fromkeys((o.check.note, o.check.source) for o in found if o.check.note):
+            console.print(f"{note[1]}: {note[0]}", markup=False)
+    flat = [outcome for found in outcomes.values() for outcome in found]
+    failed = sum(not outcome.passed for outcome in flat)
+    console.print(f"{len(flat) - failed} of {len(flat)} published figures reproduced within their tolerances")
+    if not all_passed(flat):
+        raise typer.Exit(1)
+
+
+def _number(value: float) -> str:
+    """Four digits, without exponent where people would write none."""
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+
+
+def _table(section: str, outcomes: list[Outcome]) -> Table:
+    """One row per figure."""
+    table = Table(title=f"{section}: published and ours", title_justify="left")
+    for heading in ("figure", "source", "published", "ours", "difference", "tolerance", "unit", "verdict"):
+        numbers = heading in ("published", "ours", "difference", "tolerance")
+        table.add_column(heading, justify="right" if numbers else "left")
+    for outcome in outcomes:
+        check, (low, high) = outcome.check, outcome.check.range
+        published = _number(low) if low == high else f"{_number(low)} .. {_number(high)}"
+        verdict = "[green]ok[/]" if outcome.passed else "[red]outside[/]"
+        table.add_row(
+            check.name, check.source, published, _number(outcome.ours), f"{outcome.difference:+.2g}",
+            f"{check.tolerance:.3g}", check.unit, verdict,
+        )  # fmt: skip
+    return table
