@@ -20,6 +20,7 @@ from agents.policy import Policy
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
+from qdt_env.twin.ledger import Ledger
 
 NO_ADVISOR = "none"
 _POLICY_STREAM = 0x90  # keeps a policy's draws apart from the planners'
@@ -72,6 +73,7 @@ def run_missions(
     seeds: Iterable[int] = range(10),
     *,
     progress: Progress | None = None,
+    ledger: Ledger | None = None,
     **settings: Any,
 ) -> Missions:
     """Play one mission per seed to its end.
@@ -83,6 +85,7 @@ def run_missions(
         advisor: one of :func:`advisor_names`; robots with advice follow it, the others the policy.
         seeds: one per mission, each 0 .. 2^64-1.
         progress: called after every step with the number of steps done.
+        ledger: gets a leaf per step and mission; the caller closes it.
         **settings: of the advisor, such as ``every_steps``; see :class:`agents.advice.Advisor`.
 
     Raises:
@@ -94,7 +97,8 @@ def run_missions(
     require(numbers.size > 0, "seeds", numbers.size, "1 or more")
     if policy.startswith("perfect-"):
         game = replace(game, perfect_information=True)
-    episodes = Episodes(scenario, game, episodes=numbers.size, threads=max(1, min(_cores(), numbers.size // 4)))
+    threads = max(1, min(_cores(), numbers.size // 4))
+    episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads, ledger=ledger)
     player: Policy = make_policy(policy, episodes.layout, episodes.codec)
     spent = None
     if advisor != NO_ADVISOR:

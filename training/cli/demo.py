@@ -10,10 +10,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario
+from qdt_env.twin.ledger import Audit
 from training.cli.report import (
+    Channel,
     JsonFile,
     Scenario,
     Seed,
@@ -62,35 +65,39 @@ _HEADINGS = (
     "forged,\naccepted", "stale\ndecis.", "key bits", "plans", "shots", "circ-\nuits", "ms per\nplan",
 )  # fmt: skip
 _PICTURED = Line("gain", "qaoa")
-_SEEDS_BY_ZONES = ((60, 80), (450, 6))  # missions per line in buildings of fewer zones than this
-_SEEDS_ELSE = 2
+# Missions per line in buildings of fewer zones than this, by the channel's fidelity.
+_SEEDS_BY_ZONES = {"statistical": ((60, 80), (450, 6), (10**9, 2)), "wire": ((60, 10), (450, 1), (10**9, 1))}
 
 
 def demo(
     scenario: Scenario = "ward",
+    channel: Channel = "wire",
     seed: Seed = 0,
     episodes: Annotated[
         int | None, typer.Option("--episodes", "-n", help="Missions per line; by the building's size unless given.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results.json and mission.png.")] = Path("demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("demo"),
     json_file: JsonFile = None,
 ) -> None:
     """Rescue missions under attack, once per policy and planner, on the same quakes: a table, a picture, the numbers.
 
     The threats are "mixed": interception, tampering, replay, loss, stolen keys and an insider, over QKD-keyed links;
-    the last line plays the same attack without cryptography.
+    the last line plays the same attack without cryptography. In the wire channel every message is bytes: sealed under
+    keys of a simulated BB84 link, attacked, verified and opened; `--channel statistical` plays more missions in less time.
+    The folder gets results.json, mission.png and ledger.sqlite (try `qdt ledger verify demo/ledger.sqlite`).
 
-    Examples: `qdt demo` · `qdt demo --scenario clinic.json --seed 100 --out clinic_demo`
+    Examples: `qdt demo` · `qdt demo --scenario clinic.json --seed 100 --out clinic_demo` · `qdt demo --channel statistical`
     """
     mission = load_scenario(scenario)
-    missions = default_episodes(mission) if episodes is None else episodes
+    missions = default_episodes(mission, channel) if episodes is None else episodes
     require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
     check_file(json_file, "--json")
     out.mkdir(parents=True, exist_ok=True)
-    played = _play(mission, range(seed, seed + missions))
+    book = out / "ledger.sqlite"
+    played, audit = _play(mission, channel, range(seed, seed + missions), book)
     differences = compare(played)
     picture, results = out / "mission.png", out / "results.json"
-    config = {"scenario": scenario, "threats": THREATS, "channel": "statistical", "control": "task",
+    config = {"scenario": scenario, "threats": THREATS, "channel": channel, "control": "task",
               "episodes": missions, "seed": seed, "building": mission.building.digest()}  # fmt: skip
     document = {
         "lines": {line.name: summary(one) for line, one in played.items()},
@@ -104,24 +111,30 @@ def demo(
     console.print(table_of(played, f"{mission.name}, threats {THREATS}: {missions} missions per line, same seeds"))
     console.print(_caption(played[REFERENCE]), "\n")
     _print_differences(console, differences)
-    console.print(f"Wrote {picture} (end of one mission of {_PICTURED.name}) and {results}", markup=False)
+    console.print(f"Ledger of {_PICTURED.name}: {audit}", markup=False)
+    wrote = f"Wrote {picture} (end of one mission of {_PICTURED.name}), {results} and {book}"
+    console.print(wrote, markup=False)
 
 
-def default_episodes(scenario: ScenarioConfig) -> int:
+def default_episodes(scenario: ScenarioConfig, channel: str) -> int:
     """Missions per line that keep the demo below a minute on two cores."""
     zones = scenario.building.n_zones
-    return next((missions for most, missions in _SEEDS_BY_ZONES if zones < most), _SEEDS_ELSE)
+    return next(missions for most, missions in _SEEDS_BY_ZONES[channel] if zones < most)
 
 
-def _play(scenario: ScenarioConfig, seeds: range) -> dict[Line, Missions]:
-    """All lines on the same seeds."""
+def _play(scenario: ScenarioConfig, channel: str, seeds: range, book: Path) -> tuple[dict[Line, Missions], Audit]:
+    """All lines on the same seeds, one of them with a ledger, which is audited at the end."""
+    for old in book.parent.glob(f"{book.name}*"):
+        old.unlink()  # another demo's: its keys are gone, so it cannot go on
     played = {}
-    with progress_bar() as begin:
+    with progress_bar() as begin, open_ledger(book, scenario) as ledger:
         for line in LINES:
-            game = GameConfig(line.suite, THREATS)
+            game = GameConfig(line.suite, THREATS, channel=channel)
             step = begin(line.name, scenario.horizon_steps)
-            played[line] = run_missions(scenario, game, line.policy, line.advisor, seeds, progress=step)
-    return played
+            kept = ledger if line == _PICTURED else None
+            played[line] = run_missions(scenario, game, line.policy, line.advisor, seeds, progress=step, ledger=kept)
+        ledger.sign_head()
+        return played, ledger.verify()
 
 
 def compare(played: dict[Line, Missions]) -> dict[Line, Interval]:

@@ -8,8 +8,10 @@ from rich.console import Console
 
 from training.cli import building, ledger
 from training.cli.demo import demo
+from training.cli.link import link
 from training.cli.run import run
 from training.cli.threats import threats
+from training.cli.validate import validate
 
 _MISTAKE, _INTERRUPTED = 2, 130
 
@@ -24,6 +26,8 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(run)
 app.command()(threats)
+app.command()(link)
+app.command()(validate)
 app.add_typer(building.app, name="building")
 app.add_typer(ledger.app, name="ledger")
 

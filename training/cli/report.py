@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from qdt_env.engine.setup import CHANNELS
 from training.rollout import Missions
 from training.statistics import Interval, mean_interval
 
@@ -21,6 +22,7 @@ _WIDE = 132  # columns where the output is no terminal
 
 Scenario = Annotated[str, typer.Option("--scenario", help="ward, clinic, hospital, or a .json or .graphml building.")]
 Suite = Annotated[str, typer.Option("--suite", help="plaintext, psk, ecdh, pqc, qkd, qkd-otp or hybrid.")]
+Channel = Annotated[str, typer.Option("--channel", help=f"Fidelity of the channel: {' or '.join(CHANNELS)}.")]
 Threats = Annotated[
     str, typer.Option("--threats", help="none, tamper, replay, spoof, insider, mixed, ...; join with +; or random.")
 ]

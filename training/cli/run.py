@@ -10,6 +10,7 @@ from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
 from training.cli.report import (
+    Channel,
     JsonFile,
     Scenario,
     Seed,
@@ -40,7 +41,7 @@ def run(
     advisor: Annotated[str, typer.Option("--advisor", help=f"One of {', '.join(advisor_names())}.")] = NO_ADVISOR,
     suite: Suite = "qkd",
     threats: Threats = "none",
-    channel: Annotated[str, typer.Option("--channel", help="Fidelity of the channel: statistical.")] = "statistical",
+    channel: Channel = "statistical",
     control: Annotated[str, typer.Option("--control", help="task or move.")] = "task",
     episodes: Annotated[int, typer.Option("--episodes", "-n", help="Missions, one seed each.")] = 10,
     seed: Seed = 0,
@@ -54,7 +55,7 @@ def run(
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
     check_file(json_file, "--json")
     mission = load_scenario(scenario)
-    game = GameConfig(suite, threats, control)
+    game = GameConfig(suite, threats, control, channel=channel)
     with progress_bar() as begin:
         step = begin(f"{policy} on {mission.name}", mission.horizon_steps)
         played = run_missions(mission, game, policy, advisor, range(seed, seed + episodes), progress=step)
