@@ -1,8 +1,8 @@
 """Agreement of the two fidelities over whole missions: what the wire channel does is what the statistical one says.
 
-Verdicts come from the same draws, and the codec loses nothing: so missions agree bit for bit, for every suite and under
-every threat. The one thing that may differ is how full a store of quantum keys is: what a block is worth is known in the
-wire channel only after its errors have really been corrected.
+Verdicts come from the same draws, and the codec loses nothing: so missions agree bit for bit, for every suite, under
+every threat. The one thing that may differ is how full a store of quantum keys is: what a block is worth is known in
+the wire channel only after its errors have really been corrected.
 """
 
 import numpy as np

@@ -66,7 +66,7 @@ _HEADINGS = (
 )  # fmt: skip
 _PICTURED = Line("gain", "qaoa")
 # Missions per line in buildings of fewer zones than this, by the channel's fidelity.
-_SEEDS_BY_ZONES = {"statistical": ((60, 80), (450, 6), (10**9, 2)), "wire": ((60, 10), (450, 1), (10**9, 1))}
+_SEEDS_BY_ZONES = {"statistical": ((60, 80), (450, 6), (10**9, 2)), "wire": ((60, 8), (450, 1), (10**9, 1))}
 
 
 def demo(
@@ -83,10 +83,10 @@ def demo(
 
     The threats are "mixed": interception, tampering, replay, loss, stolen keys and an insider, over QKD-keyed links;
     the last line plays the same attack without cryptography. In the wire channel every message is bytes: sealed under
-    keys of a simulated BB84 link, attacked, verified and opened; `--channel statistical` plays more missions in less time.
+    keys of a simulated BB84 link, attacked, verified and opened; `--channel statistical` plays more missions a second.
     The folder gets results.json, mission.png and ledger.sqlite (try `qdt ledger verify demo/ledger.sqlite`).
 
-    Examples: `qdt demo` · `qdt demo --scenario clinic.json --seed 100 --out clinic_demo` · `qdt demo --channel statistical`
+    Examples: `qdt demo` · `qdt demo --channel statistical` · `qdt demo --scenario clinic.json --seed 100 --out clinic`
     """
     mission = load_scenario(scenario)
     missions = default_episodes(mission, channel) if episodes is None else episodes
@@ -111,7 +111,8 @@ def demo(
     console.print(table_of(played, f"{mission.name}, threats {THREATS}: {missions} missions per line, same seeds"))
     console.print(_caption(played[REFERENCE]), "\n")
     _print_differences(console, differences)
-    console.print(f"Ledger of {_PICTURED.name}: {audit}", markup=False)
+    found = f"{audit.leaves} steps under {audit.heads} signed heads, verified" if audit else str(audit.problem)
+    console.print(f"Ledger of {_PICTURED.name}: {found}", markup=False)
     wrote = f"Wrote {picture} (end of one mission of {_PICTURED.name}), {results} and {book}"
     console.print(wrote, markup=False)
 
