@@ -9,6 +9,7 @@ from qdt_env.security.channel import ChannelConfig, channel_record
 from qdt_env.security.ciphers import epoch_keys, pad_keys, plain_keys
 from qdt_env.security.keystore import KeyStore
 from qdt_env.security.link import LINK, reset_link
+from qdt_env.security.qkd.counts import COUNTS
 from qdt_env.security.session import Rejected, Session
 from qdt_env.security.suites import suite_by_name, suite_table
 from qdt_env.security.wire import DOWNLINK, UPLINK, parse_frame
@@ -172,7 +173,7 @@ def test_strikes_need_an_attack_aimed_and_on(kind):
     channel = channel_record(ChannelConfig(natural_loss=0.0))[0]
     link = np.zeros(1, LINK)[0]
     table = attack_table([Attack(names[kind], onset_step=3)])
-    reset_link(link, suite_table()[1], table, channel, np.uint64(1), 0, 0)
+    reset_link(link, np.zeros(2, COUNTS), suite_table()[1], table, channel, np.uint64(1), 0, 0)
     strikes = [message_strikes(link, table, channel, np.uint64(1), 0, step, 0, 1) for step in range(5)]
     assert strikes == [0, 0, 0, 1 << kind, 1 << kind]
     link["targets"] = 0

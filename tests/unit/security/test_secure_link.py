@@ -14,6 +14,7 @@ from qdt_env.security.keystore import KeyStore, KeyUnavailable
 from qdt_env.security.link import LINK, reset_link
 from qdt_env.security.link_life import MOST_MESSAGES
 from qdt_env.security.outcomes import VERDICTS, MessageOutcome
+from qdt_env.security.qkd.counts import COUNTS
 from qdt_env.security.secure_link import DOWNLINK, UPLINK, SecureLink
 from qdt_env.security.suites import SUITE_NAMES, suite_table
 
@@ -117,7 +118,7 @@ def test_a_link_lives_in_the_record_of_its_owner():
     links = np.zeros((2, 3), LINK)
     channel = channel_record(QUIET)[0]
     table = attack_table(threats_by_name("tamper"))
-    reset_link(links[1, 2], suite_table()[4], table, channel, np.uint64(9), 0, 2)
+    reset_link(links[1, 2], np.zeros(2, COUNTS), suite_table()[4], table, channel, np.uint64(9), 0, 2)
     link = SecureLink("robot", "server", "qkd", QUIET, table, seed=9, entity=2, record=links[1, 2:3])
     for step in (0, 1, 4):
         link.follow(step)
