@@ -4,9 +4,9 @@
     python benchmarks/wire_speed.py --json wire.json
     python benchmarks/wire_speed.py --quick             # seconds: only to see that it runs
 
-An environment step is one step of one episode, whatever the number of robots. Resets, where the keys of a mission begin
-to be made, are counted. Making keys runs on all cores and leaves the interpreter alone, so the clock on the wall is what
-counts; CPU seconds of the process stand beside it. The statistical channel is stepped in the same run.
+An environment step is one step of one episode, whatever the number of robots. Resets, where the keys of a mission
+begin to be made, are counted. Making keys runs on all cores and leaves the interpreter alone, so the clock on the wall
+is what counts; CPU seconds of the process stand beside it. The statistical channel is stepped in the same run.
 """
 
 import argparse
