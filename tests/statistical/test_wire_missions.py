@@ -5,6 +5,8 @@ every threat. The one thing that may differ is how full a store of quantum keys 
 the wire channel only after its errors have really been corrected.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,9 @@ from agents.heuristics import make_policy
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.scenario import load_scenario, with_horizon
 from qdt_env.security.attacks import THREATS
+from qdt_env.security.replay import ReplayWindow
 from qdt_env.security.suites import SUITE_NAMES, suite_by_name
+from qdt_env.twin.codec import encode_view
 
 STEPS = 60
 SEEDS = (3, 8)
@@ -51,6 +55,31 @@ def assert_same_missions(suite: str, threats: str) -> None:
 )
 def test_missions_in_the_wire_channel_are_those_of_the_statistical_one(suite: str, threats: str) -> None:
     assert_same_missions(suite, threats)
+
+
+def lossy_view(patients: np.ndarray, *rest: Any) -> bytes:
+    """A codec that rounds."""
+    rounded = patients.copy()
+    rounded["rpm"] = np.round(rounded["rpm"])
+    return encode_view(rounded, *rest)
+
+
+def skip_replay_window(self: ReplayWindow, counter: int) -> bool:
+    """A receiver that takes every counter as new."""
+    return True
+
+
+@pytest.mark.parametrize(
+    ("threats", "where", "bug"),
+    [
+        ("none", "qdt_env.engine.wire.encode_view", lossy_view),
+        ("replay", "qdt_env.security.replay.ReplayWindow.is_fresh", skip_replay_window),
+    ],
+)
+def test_planted_bugs_make_missions_differ(threats: str, where: str, bug: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(where, bug)
+    with pytest.raises(AssertionError):
+        assert_same_missions("qkd", threats)
 
 
 @pytest.mark.slow
