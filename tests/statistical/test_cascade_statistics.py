@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from qdt_env.security.qkd.cascade import FRAME_BITS, measure_leak, reconcile, shannon_bits
+from qdt_env.security.qkd.cascade import FRAME_BITS, LEAK_TABLE, measure_leak, reconcile, shannon_bits
 from qdt_env.security.qkd.counts import leak_table, leaked_bits
 
 FRAMES, AT_ONCE = 3_000, 100
@@ -33,11 +33,20 @@ def test_efficiency_and_frame_errors(qber):
     assert stats.binomtest(wrong, FRAMES).proportion_ci(0.90, "exact").high <= MOST_WRONG
 
 
-def test_leakage_given_the_error_count_follows_the_table_of_the_statistical_channel():
-    """Blocks of 1e5 with as many errors as a link makes: the table drawn from predicts the mean within five sigma."""
-    measured = measure_leak([0.02, 0.03, 0.05], blocks=12)
-    table = leak_table([(q, f) for q, f, _ in measured])
-    again = measure_leak([0.02, 0.03, 0.05], blocks=12, seed=1)
-    for (qber, _, _), (_, mean, deviation) in zip(measured, again, strict=True):
+@pytest.mark.slow
+def test_the_leak_table_is_what_is_measured():
+    """Some rows made again by the command that made the table, to its four digits."""
+    rows = LEAK_TABLE[2::6]
+    again = measure_leak([qber for qber, _, _ in rows], blocks=60)
+    assert np.abs(again - np.array(rows)).max() < 1e-4
+
+
+def test_leakage_of_other_blocks_follows_the_table():
+    """Blocks of 1e5 bits with other errors, at rates between the table's rows: mean within five sigma and 0.3 %.
+
+    The 0.3 % are for block sizes, which are powers of two: f_EC is a saw tooth between two rows.
+    """
+    table = leak_table([(qber, efficiency) for qber, efficiency, _ in LEAK_TABLE])
+    for qber, mean, deviation in measure_leak([0.0215, 0.0285, 0.0525], blocks=12, seed=1):
         predicted = leaked_bits(round(qber * 1e5), 100_000, table) / shannon_bits(qber, 100_000)
-        assert abs(mean - predicted) < 5 * deviation * np.sqrt(2 / 12)
+        assert abs(mean - predicted) < 5 * deviation / np.sqrt(12) + 0.003

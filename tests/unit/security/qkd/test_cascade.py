@@ -117,12 +117,15 @@ def test_bob_learns_of_alice_nothing_but_the_answers(searches):
 
 
 def test_almost_no_answer_could_have_been_foretold():
-    """Parities that follow from earlier ones would be leakage for nothing: the asked sets are nearly independent."""
-    alice, bob = keys(1_500, 75)
-    _, said, his = corrected_frame(alice, bob, 0.05, seed=2)
-    sets = asked_sets(said, his, len(alice), 2)
-    rank = len(alice) - len(null_vectors(sets))
-    assert rank >= 0.98 * len(sets)
+    """Parities that follow from earlier ones would be leakage for nothing: nearly all asked sets are independent."""
+    asked, foretold = 0, 0
+    for seed in range(6):
+        alice, bob = keys(1_500, 150, seed)
+        _, said, his = corrected_frame(alice, bob, 0.1, seed=seed)
+        sets = asked_sets(said, his, len(alice), seed)
+        asked += len(sets)
+        foretold += len(sets) - (len(alice) - len(null_vectors(sets)))
+    assert foretold <= 0.005 * asked
 
 
 def test_equal_keys_cost_only_the_parities_of_the_blocks():
