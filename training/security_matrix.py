@@ -11,7 +11,7 @@ from agents.heuristics import make_policy
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
-from qdt_env.security.attacks import KEY_COMPROMISE, threats_by_name
+from qdt_env.security.attacks import KEY_COMPROMISE, LINK_KINDS_MASK, threats_by_name
 from qdt_env.security.suites import SUITE_NAMES
 from training.rollout import Progress, play
 from training.statistics import Interval, mean_interval, paired_difference
@@ -22,7 +22,7 @@ MATRIX_THREATS = (
     "key-compromise", "quantum-adversary", "insider",
 )  # fmt: skip
 SIGNS = ("alarm", "rejected", "late", "gaps", "distrust")  # what a defence shows, see Cell
-GAP_RATE = 0.35  # of the moving loss rate: four losses in a row, by chance once in some 10^7 messages at 1 %
+GAP_RATE = 0.35  # of the moving loss rate: four losses in a row, by chance once in 10^8 messages at 1 %
 _LEAST_TRUST = 0.5
 _NEVER = -1
 
@@ -43,6 +43,7 @@ class Cell:
         seeds: (N,) uint64.
         metrics: (N,) float64 by name, see ``qdt_env.engine.metrics``.
         onset_step: (N,) int32, step of the first attack, 0 without attacks.
+        hit: (N,) bool, whether any link or robot was a target; who is one is drawn, in a small team perhaps nobody.
         forged: (N, T) int32, forgeries accepted in each step, >= 0.
         signs: (N, len(SIGNS)) int32, steps from onset to each first sign, 0 within the step of the onset, -1 never.
     """
@@ -52,6 +53,7 @@ class Cell:
     seeds: np.ndarray
     metrics: dict[str, np.ndarray]
     onset_step: np.ndarray
+    hit: np.ndarray
     forged: np.ndarray
     signs: np.ndarray
 
@@ -66,8 +68,8 @@ class Cell:
 
     @property
     def steps_to_detect(self) -> float:
-        """Median of ``noticed`` over all missions: inf where more than half of them showed no sign."""
-        return float(np.median(self.noticed))
+        """Median of ``noticed`` over the missions that were hit: inf where fewer than half of them showed a sign."""
+        return float(np.median(self.noticed[self.hit])) if self.hit.any() else float("inf")
 
     @property
     def first_sign(self) -> str:
@@ -87,6 +89,7 @@ class Cell:
             "onset_step": self.onset_step,
             "steps_to_detect": None if np.isinf(self.steps_to_detect) else self.steps_to_detect,
             "first_sign": self.first_sign,
+            "missions_hit": int(self.hit.sum()),
             "missions_noticed": int(np.isfinite(self.noticed).sum()),
             "signs": dict(zip(SIGNS, self.signs.T, strict=True)),
             "forged_by_step": forgeries_by_step(self),
@@ -195,7 +198,7 @@ def play_cell(
     play(episodes, make_policy(policy, episodes.layout, episodes.codec), numbers, watch)
     rows = [episodes.metrics(row) for row in range(episodes.n)]
     metrics = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return Cell(game.suite, str(game.threats), numbers, metrics, watch.onsets(), watch.forged, watch.signs)
+    return Cell(game.suite, str(game.threats), numbers, metrics, watch.onsets(), watch.hit(), watch.forged, watch.signs)
 
 
 class _Watch:
@@ -225,6 +228,11 @@ class _Watch:
         first = np.where(table["intensity"] > 0.0, table["onset"], np.iinfo(np.int32).max).min(1)
         return np.where((table["intensity"] > 0.0).any(1), first, 0).astype(np.int32)
 
+    def hit(self) -> np.ndarray:
+        """(N,) whether the mission's attacks have a target."""
+        channel = self._episodes.state.channel
+        return (channel.links["targets"] & LINK_KINDS_MASK != 0).any(1) | (channel.liars != 0).any(1)
+
     def _showing(self) -> np.ndarray:
         """(N, len(SIGNS)) bool, which signs show."""
         state = self._episodes.state
@@ -241,4 +249,5 @@ class _Watch:
 
 def theft_step(threats: str) -> int | None:
     """Step at which keys are stolen under a preset, None where they are not."""
-    return next((attack.onset_step for attack in threats_by_name(threats) if attack.code == KEY_COMPROMISE), None)
+    thefts = [attack.onset_step for attack in threats_by_name(threats) if attack.code == KEY_COMPROMISE]
+    return min(thefts, default=None)

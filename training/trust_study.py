@@ -1,7 +1,7 @@
 """The trust study: how well trust in content finds sources that lie, and what the twin's picture is worth meanwhile.
 
-Twelve robots, of which a known number lie about what they see, over authenticated links that nobody attacks. Who lies is
-drawn robot by robot, so the seeds of the study are those where exactly that many were drawn.
+Twelve robots, of which a known number lie about what they see, over authenticated links that nobody attacks. Who lies
+is drawn robot by robot, so the seeds of the study are those where exactly that many were drawn.
 """
 
 import os
@@ -154,7 +154,8 @@ def study(
             progress = None if begin is None else begin(title, scenario.horizon_steps)
             chosen = replace(scenario, twin=replace(scenario.twin, trust_on=trust_on))
             runs.append(watch(chosen, deceit.attack, policy, seeds, progress))
-        lines.append(detection(deceit, seeds, *runs, least_trust=scenario.twin.least_trust))
+        trusting, blind = runs
+        lines.append(detection(deceit, seeds, trusting, blind, scenario.twin.least_trust))
     return lines
 
 
