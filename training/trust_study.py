@@ -86,6 +86,7 @@ class Detection:
         found_at_end: share of the liars whose trust was below it when last alive.
         steps_to_detect: median over all liars of the steps until then, inf where fewer than half were found.
         false_steps: share of the honest robots' steps spent below ``least_trust``.
+        false_by_mission: (N,) float64, the same share in each mission.
         false_at_end: share of the honest robots that were below it when last alive.
         error: the picture's error with trust, mean of the missions with its 95 % interval [damage states].
         error_blind: the same where every source counts fully.
@@ -99,6 +100,7 @@ class Detection:
     found_at_end: float
     steps_to_detect: float
     false_steps: float
+    false_by_mission: np.ndarray
     false_at_end: float
     error: Interval
     error_blind: Interval
@@ -112,7 +114,8 @@ class Detection:
             "onset_step": attack.onset_step, "seeds": self.seeds, "auroc": self.auroc, "found": self.found,
             "found_at_end": self.found_at_end,
             "steps_to_detect": None if np.isinf(self.steps_to_detect) else self.steps_to_detect,
-            "false_steps": self.false_steps, "false_at_end": self.false_at_end, "error": self.error.to_dict(),
+            "false_steps": self.false_steps, "false_by_mission": self.false_by_mission,
+            "false_at_end": self.false_at_end, "error": self.error.to_dict(),
             "error_blind": self.error_blind.to_dict(), "error_difference": self.error_difference.to_dict(),
         }  # fmt: skip
 
@@ -218,6 +221,7 @@ def detection(
     last_alive = len(low) - 1 - trusting.alive[::-1].argmax(0)
     low_at_end = np.take_along_axis(low, last_alive[None], 0)[0]
     honest, false = ever_alive & ~liars, ever_alive & liars
+    wronged, steps = ((mask & ~liars).sum((0, 2)) for mask in (low, trusting.alive))
     return Detection(
         deceit,
         seeds,
@@ -225,7 +229,8 @@ def detection(
         found=float(low.any(0)[false].mean()),
         found_at_end=float(low_at_end[false].mean()),
         steps_to_detect=float(np.median(first[false])),
-        false_steps=float(low[:, honest].sum() / trusting.alive[:, honest].sum()),
+        false_steps=float(wronged.sum() / steps.sum()),
+        false_by_mission=wronged / np.maximum(steps, 1),
         false_at_end=float(low_at_end[honest].mean()),
         error=mean_interval(trusting.error),
         error_blind=mean_interval(blind.error),

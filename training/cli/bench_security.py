@@ -86,10 +86,11 @@ def security(
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
     check_file(json_file, "--json")
     check_file(figure, "--figure")
+    chosen = _names(suites, SUITE_NAMES), _names(threats, MATRIX_THREATS)
+    require(figure is None or set(chosen[1]) != {NO_THREATS}, "--figure", str(figure), "with one threat or more")
     mission = load_scenario(scenario)
     with progress_bar() as begin:
         seeds = range(seed, seed + episodes)
-        chosen = _names(suites, SUITE_NAMES), _names(threats, MATRIX_THREATS)
         matrix = play_matrix(mission, *chosen, policy, seeds, channel=channel, begin=begin)
     if json_file is not None:
         config = {"scenario": scenario, "policy": policy, "channel": channel, "episodes": episodes, "seed": seed,
@@ -136,8 +137,14 @@ def trust(
         f"{policy} on {mission.name}, {len(mission.team)} robots, {mission.horizon_steps} steps, lies of 3 sigma: "
         f"{episodes} missions per line, the first with exactly so many liars"
     )
-    words = "Error of the picture: root mean square of fused minus true damage state, zones that robots reported."
-    _show(title, [("Trust", _TRUST_HEADINGS, [_trust_row(line) for line in lines])], [words], markdown)
+    three = [line for line in lines if line.deceit in DECEITS]
+    wronged = mean_interval(np.concatenate([line.false_by_mission for line in three]))
+    words = (
+        f"False distrust over the {len(three)} lines with {three[0].deceit.liars} liars: {wronged.mean:.2%} of an "
+        f"honest robot's steps [{wronged.low:.2%}, {wronged.high:.2%}], {wronged.n} missions, 95 %.",
+        "Error of the picture: root mean square of fused minus true damage state, zones that robots reported.",
+    )
+    _show(title, [("Trust", _TRUST_HEADINGS, [_trust_row(line) for line in lines])], words, markdown)
 
 
 def _names(given: str, every: tuple[str, ...]) -> tuple[str, ...]:
@@ -239,7 +246,8 @@ def _show(title: str, sheets: Sequence[Sheet], words: Sequence[str], markdown: b
     console = screen()
     console.print(title, markup=False)
     for name, headings, rows in sheets:
-        table = Table(title=name, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        console.print(f"\n{name}", markup=False, style="bold")  # apart: a table wraps its title to its own width
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for k, heading in enumerate(headings):
             table.add_column(heading, justify="right" if k else "left")
         for row in rows:

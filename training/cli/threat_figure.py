@@ -18,7 +18,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def draw_matrix(matrix: Matrix, title: str, path: Path) -> None:
-    """Write the picture to ``path``; its suffix says the format."""
+    """Write the picture of a matrix with at least one threat to ``path``; its suffix says the format."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -52,7 +52,7 @@ def _grid(panel: Any, matrix: Matrix, threats: list[str], title: str) -> None:
 
 def _write(panel: Any, image: Any, words: list[list[str]]) -> None:
     """Words into the cells, dark on light and light on dark."""
-    for y, x in np.ndindex(len(words), len(words[0]) if words else 0):
+    for y, x in np.ndindex(len(words), len(words[0])):
         red, green, blue, _ = image.cmap(image.norm(image.get_array()[y, x]))
         dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
         panel.text(x, y, words[y][x], ha="center", va="center", color="white" if dark else "#222222", fontsize=7.5)
@@ -61,9 +61,8 @@ def _write(panel: Any, image: Any, words: list[list[str]]) -> None:
 def _heat(panel: Any, matrix: Matrix, threats: list[str], metric: str, title: str, colours: str) -> None:
     """Counts on a logarithmic scale."""
     counts = np.array([[matrix.cells[suite, name].mean(metric) for suite in matrix.suites] for name in threats])
-    counts = counts.reshape(len(threats), len(matrix.suites))
-    image = panel.imshow(np.log10(1.0 + counts), cmap=colours, vmin=0.0, vmax=max(np.log10(1.0 + counts.max()), 1.0)
-                         if counts.size else 1.0, aspect="auto")  # fmt: skip
+    reach = max(float(np.log10(1.0 + counts.max())), 1.0)
+    image = panel.imshow(np.log10(1.0 + counts), cmap=colours, vmin=0.0, vmax=reach, aspect="auto")
     _write(
         panel, image, [["0" if n == 0.0 else f"{n:.0f}" if n >= 9.95 else f"{n:.1f}" for n in row] for row in counts]
     )
@@ -71,10 +70,10 @@ def _heat(panel: Any, matrix: Matrix, threats: list[str], metric: str, title: st
 
 
 def _costs(panel: Any, matrix: Matrix, threats: list[str]) -> None:
-    """What each threat changed in the score, bold where the interval excludes 0."""
+    """What each threat changed in the score, starred where the interval excludes 0."""
     costs = [[matrix.cost(suite, name) for suite in matrix.suites] for name in threats]
-    means = np.array([[cost.mean for cost in row] for row in costs]).reshape(len(threats), len(matrix.suites))
-    reach = max(float(np.abs(means).max()), 0.01) if means.size else 0.01
+    means = np.array([[cost.mean for cost in row] for row in costs])
+    reach = max(float(np.abs(means).max()), 0.01)
     image = panel.imshow(means, cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
     _write(panel, image, [[f"{c.mean:+.3f}{'*' if c.verdict else ''}" for c in row] for row in costs])
     _grid(panel, matrix, threats, "Score against no threats, paired; * 95 % interval excludes 0")
