@@ -69,14 +69,24 @@ class Cell:
     @property
     def steps_to_detect(self) -> float:
         """Median of ``noticed`` over the missions that were hit: inf where fewer than half of them showed a sign."""
-        return float(np.median(self.noticed[self.hit])) if self.hit.any() else float("inf")
+        return float(np.median(self.noticed[self._counted]))
+
+    @property
+    def missions_noticed(self) -> int:
+        """How many of the missions that were hit showed a sign; of all, where none was: then the signs are false."""
+        return int(np.isfinite(self.noticed[self._counted]).sum())
 
     @property
     def first_sign(self) -> str:
         """The kind of sign that was first in most missions, "" without any; of equals the first of ``SIGNS``."""
-        when = np.where(self.signs == _NEVER, np.inf, self.signs)
+        when = np.where(self.signs == _NEVER, np.inf, self.signs)[self._counted]
         first = (when == when.min(1, keepdims=True)) & np.isfinite(when)
         return SIGNS[int(first.sum(0).argmax())] if first.any() else ""
+
+    @property
+    def _counted(self) -> np.ndarray:
+        """(N,) bool, the missions that were hit, or all where none was."""
+        return self.hit if self.hit.any() else ~self.hit
 
     def to_dict(self) -> dict[str, Any]:
         """As plain numbers."""
@@ -89,8 +99,8 @@ class Cell:
             "onset_step": self.onset_step,
             "steps_to_detect": None if np.isinf(self.steps_to_detect) else self.steps_to_detect,
             "first_sign": self.first_sign,
-            "missions_hit": int(self.hit.sum()),
-            "missions_noticed": int(np.isfinite(self.noticed).sum()),
+            "hit": self.hit,
+            "missions_noticed": self.missions_noticed,
             "signs": dict(zip(SIGNS, self.signs.T, strict=True)),
             "forged_by_step": forgeries_by_step(self),
         }

@@ -48,7 +48,7 @@ _SIGN_WORDS = (
     "Steps to detect: median over the missions that were hit, from onset to the first sign of any kind: a link's "
     "alarm, a message that did not verify, one with an old time stamp, gaps in the sequence, or a robot's trust below "
     "0.5; 0 is the step of the onset, - where fewer than half noticed. In brackets how many missions noticed of those "
-    "hit, where not all did."
+    "hit, where not all did; honest robots are distrusted now and then, too: see the false signs under no threats."
 )
 _SCORE_WORDS = "Score: with no threats the score itself, else the difference to it, paired by seed, 95 %; * excludes 0."
 _TRUST_HEADINGS = (
@@ -199,9 +199,9 @@ def _count(number: float) -> str:
 
 def detected(cell: Cell) -> str:
     """Median time to the first sign and its kind; how many missions noticed where that is not all that were hit."""
-    noticed, hit = int(np.isfinite(cell.noticed).sum()), int(cell.hit.sum())
+    noticed, hit = cell.missions_noticed, int(cell.hit.sum())
     if cell.threats == NO_THREATS:
-        return f"false in {noticed}" if noticed else "-"
+        return f"false in {noticed} of {cell.seeds.size}" if noticed else "-"
     share = "" if noticed == hit else f" ({noticed}/{hit})"
     if np.isinf(cell.steps_to_detect):
         return "-" + (share if noticed else "")

@@ -80,9 +80,10 @@ def test_a_mistake_is_named(arguments: list[str], words: str) -> None:
     ("threats", "signs", "hit", "words"),
     [
         ("none", [[-1] * 5, [-1] * 5], (False, False), "-"),
-        ("none", [[3, -1, -1, -1, -1], [-1] * 5], (False, False), "false in 1"),
+        ("none", [[3, -1, -1, -1, -1], [-1] * 5], (False, False), "false in 1 of 2"),
         ("drop", [[-1, -1, -1, 4, -1], [-1, -1, -1, 7, -1]], (True, True), "5.5 gaps"),
         ("drop", [[-1, -1, -1, 4, -1], [-1] * 5], (True, False), "4 gaps"),
+        ("drop", [[-1, -1, -1, 4, -1], [-1, -1, -1, -1, 2]], (True, False), "4 gaps"),
         ("drop", [[-1, -1, -1, 4, -1], [-1] * 5], (True, True), "- (1/2)"),
         ("drop", [[-1] * 5, [-1] * 5], (True, True), "-"),
     ],

@@ -178,7 +178,8 @@ def test_what_was_never_noticed_counts_as_for_ever() -> None:
     one = synthetic(nothing, [[-1, 7, -1, 3, -1], [-1] * 5])
     assert one.noticed.tolist() == [3.0, np.inf] and one.steps_to_detect == np.inf and one.first_sign == "gaps"
     assert one.to_dict()["steps_to_detect"] is None and one.to_dict()["missions_noticed"] == 1
-    assert synthetic(nothing, [[-1, 7, -1, 3, -1], [-1] * 5], hit=(True, False)).steps_to_detect == 3.0
+    spared = synthetic(nothing, [[-1, 7, -1, 3, -1], [-1, -1, -1, -1, 1]], hit=(True, False))
+    assert spared.steps_to_detect == 3.0 and spared.missions_noticed == 1 and spared.first_sign == "gaps"
 
 
 @pytest.mark.parametrize(
