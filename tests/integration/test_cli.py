@@ -77,7 +77,7 @@ def test_threats_prints_the_readme_table(
         (["run", "--scenario", "missing.json"], "missing.json"),
         (["run", "--suite", "rot13"], "rot13"),
         (["run", "--threats", "dragons"], "threats: got 'dragons', allowed"),
-        (["run", "--channel", "wire"], "channel='wire' is not allowed: one of statistical"),
+        (["run", "--channel", "radio"], "channel='radio' is not allowed: one of statistical, wire"),
         (["run", "--control", "fly"], "control='fly' is not allowed"),
         (["run", "--control", "move", "--policy", "gain"], "control='move' is not allowed for policy 'gain'"),
         (["run", "--episodes", "0"], "episodes=0 is not allowed: 1 to 100000"),

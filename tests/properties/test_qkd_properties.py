@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdt_env.security.qkd.asymptotic import secret_key_rate_bit_s
-from qdt_env.security.qkd.counts import COUNTS, draw_counts, leak_table, leaked_bits
+from qdt_env.security.qkd.counts import COUNTS, draw_counts, leaked_bits
 from qdt_env.security.qkd.detection import cell_probabilities, known_shares
 from qdt_env.security.qkd.finite_key import finite_key, key_length
+from qdt_env.security.qkd.gather import qkd_tables
 from qdt_env.security.qkd.hardware import PRESETS, hardware_record
 from qdt_env.security.qkd.table import finite_key_rate
 from qdt_env.security.qkd.transmission import Adversary, event_level_block
@@ -95,7 +96,7 @@ def test_drawn_counts_are_counts(loss_db, intercepted, pns, pulses, seed, step, 
 @given(st.integers(0, 10**7), st.integers(0, 10**7))
 def test_leak_lies_between_shannon_and_everything(errors, n):
     errors = min(errors, n)
-    leak = leaked_bits(errors, n, leak_table())
+    leak = leaked_bits(errors, n, qkd_tables("robot100MHz").leak)
     assert 0 <= leak <= n
     q = errors / n if n else 0.0
     if 0 < q < 0.5:

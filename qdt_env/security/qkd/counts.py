@@ -42,13 +42,6 @@ _TAIL = np.array(
     [math.lgamma(k + 1) - (k + 0.5) * math.log(k + 1) + (k + 1) - 0.5 * math.log(2 * math.pi) for k in range(10)]
 )
 
-# Our own Cascade on blocks of 1e5 bits, means of 30 blocks per QBER (see ``cascade.measure_leak``; one block's standard
-# deviation is .003 at 2 %): QBER, f_EC.
-CASCADE_EFFICIENCIES = (
-    (0.005, 1.036), (0.01, 1.027), (0.015, 1.027), (0.02, 1.027), (0.025, 1.026), (0.03, 1.029), (0.04, 1.029),
-    (0.05, 1.027), (0.06, 1.030), (0.08, 1.031), (0.10, 1.029), (0.12, 1.033),
-)  # fmt: skip
-
 
 @rule
 def uniform53(high, low):
@@ -197,11 +190,11 @@ def pulses_for(n_z_missing, cells):
     return math.ceil(n_z_missing / per_pulse) if per_pulse > 0.0 else math.inf
 
 
-def leak_table(efficiencies: Sequence[tuple[float, float]] = CASCADE_EFFICIENCIES) -> np.ndarray:
+def leak_table(efficiencies: Sequence[tuple[float, float]]) -> np.ndarray:
     """Efficiency of error correction by QBER for :func:`leaked_bits`.
 
     Args:
-        efficiencies: (QBER, f_EC) pairs, QBER rising in (0, 0.5), f_EC >= 1. The default are those measured.
+        efficiencies: (QBER, f_EC) pairs, QBER rising in (0, 0.5), f_EC >= 1.
 
     Returns:
         (K, 2) float64: QBER, f_EC; constant beyond its ends.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qdt_env.compiled import phase
+from qdt_env.security.qkd.cascade import LEAK_TABLE
 from qdt_env.security.qkd.counts import clear_counts, draw_counts, leak_table, leaked_bits, pulses_for
 from qdt_env.security.qkd.detection import KEY_BASIS, detection_cells
 from qdt_env.security.qkd.finite_key import key_length
@@ -37,7 +38,7 @@ def qkd_tables(preset: str) -> QkdTables:
     Raises:
         ValueError: no such preset; the message lists the allowed names.
     """
-    leak = leak_table()
+    leak = leak_table([(qber, efficiency) for qber, efficiency, _ in LEAK_TABLE])
     return QkdTables(hardware_record(preset), rate_table(preset, leak), leak)
 
 
