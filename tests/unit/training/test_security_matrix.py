@@ -1,5 +1,6 @@
 """The threat matrix says what each suite stands and falls to, and notices a suite that is broken."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -198,19 +199,28 @@ def test_what_cannot_be_played_is_refused(ward: ScenarioConfig, arguments: dict[
         play_matrix(ward, **({"suites": ["qkd"], "threats": ["none"], "seeds": [1]} | arguments))
 
 
+def assert_verdicts(matrix: Matrix) -> None:
+    """Who stands and who falls, to what, and how long."""
+    for (suite, threats), cell in matrix.cells.items():
+        stolen = threats == "key-compromise" or (threats == "blinding" and suite in ("qkd", "qkd-otp"))
+        broken = threats == "quantum-adversary" and suite == "ecdh"
+        if suite == "plaintext" or stolen or broken:
+            assert (cell.metrics["messages_exposed"] > 0).all(), (suite, threats)
+        else:
+            assert cell.forged.sum() == 0 and cell.metrics["messages_exposed"].sum() == 0, (suite, threats)
+        if threats in FORGING and suite == "plaintext" or stolen or broken:
+            assert (cell.metrics["messages_forged"] > 0).all(), (suite, threats)
+    for suite in matrix.suites:
+        by_epoch = forgeries_by_epoch(matrix.cells[suite, "key-compromise"], matrix.epoch_steps)
+        assert by_epoch[0] > 0 and (by_epoch[1:] > 0).all() == (suite in ("plaintext", "psk"))
+        assert (by_epoch[1:] == 0).all() == (suite in EPOCHAL)
+
+
 @pytest.mark.slow
 def test_the_whole_matrix_of_the_ward() -> None:
     """20 paired missions a cell. Starvation under qkd-otp must show in the score: 95 % interval below 0."""
     full = play_matrix(load_scenario("ward"), threats=MATRIX_THREATS, seeds=range(20))
-    for (suite, threats), cell in full.cells.items():
-        stolen = threats == "key-compromise" or (threats == "blinding" and suite in ("qkd", "qkd-otp"))
-        broken = threats == "quantum-adversary" and suite == "ecdh"
-        if suite != "plaintext" and not stolen and not broken:
-            assert cell.forged.sum() == 0 and cell.metrics["messages_exposed"].sum() == 0, (suite, threats)
-    for suite in SUITE_NAMES:
-        by_epoch = forgeries_by_epoch(full.cells[suite, "key-compromise"], full.epoch_steps)
-        assert by_epoch[0] > 0 and (by_epoch[1:] > 0).all() == (suite in ("plaintext", "psk"))
-        assert (by_epoch[1:] == 0).all() == (suite in EPOCHAL)
+    assert_verdicts(full)
     for threats in ("tamper", "mitm", "spoof", "blinding", "quantum-adversary"):
         assert full.cost("plaintext", threats).high < 0.0
     for threats in ("eavesdrop", "pns"):
@@ -218,3 +228,14 @@ def test_the_whole_matrix_of_the_ward() -> None:
         assert starved.mean("messages_no_key") > 5 * quiet.mean("messages_no_key")
         assert full.cost("qkd-otp", threats).high < 0.0
         assert full.cells["hybrid", threats].mean("messages_no_key") == 0
+
+
+@pytest.mark.slow
+def test_the_verdicts_hold_on_the_real_clinic(clinic_path: Path) -> None:
+    threats = (*FORGING, "blinding", "key-compromise", "quantum-adversary", "eavesdrop")
+    mission = with_horizon(load_scenario(clinic_path), 240)
+    matrix = play_matrix(mission, threats=threats, seeds=range(2))
+    assert_verdicts(matrix)
+    quiet, starved = (matrix.cells["qkd-otp", name] for name in ("none", "eavesdrop"))
+    assert starved.mean("messages_no_key") > 5 * quiet.mean("messages_no_key")
+    assert starved.mean("score") < quiet.mean("score")
