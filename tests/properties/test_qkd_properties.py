@@ -100,7 +100,7 @@ def test_leak_lies_between_shannon_and_everything(errors, n):
     assert 0 <= leak <= n
     q = errors / n if n else 0.0
     if 0 < q < 0.5:
-        assert leak >= min(n, 1.036 * n * (-q * np.log2(q) - (1 - q) * np.log2(1 - q)) - 1e-6)
+        assert leak >= min(n, 1.02 * n * (-q * np.log2(q) - (1 - q) * np.log2(1 - q)) - 1e-6)
 
 
 @settings(max_examples=60, deadline=None)

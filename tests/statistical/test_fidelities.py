@@ -2,7 +2,8 @@
 
 For every suite and threat the wire fidelity, which finds its verdicts out by opening real frames, must give message by
 message what the statistical fidelity decides, and leave the same ``LINK`` record behind. No tolerance anywhere: the two
-share the adversary's draws. Each proof is shown able to fail by planted bugs.
+share the adversary's draws, and the wire is given as many key bits as the record credits (what real blocks are worth is
+proof 2). Each proof is shown able to fail by planted bugs.
 """
 
 import numpy as np
@@ -14,6 +15,7 @@ from qdt_env.security import ciphers
 from qdt_env.security.adversary import Adversary
 from qdt_env.security.attacks import ATTACK_KINDS, SOURCE_KINDS_MASK, THREATS, Attack
 from qdt_env.security.channel import ChannelConfig
+from qdt_env.security.epochs import random_material
 from qdt_env.security.replay import ReplayWindow
 from qdt_env.security.secure_link import DOWNLINK, UPLINK, Party, SecureLink
 from qdt_env.security.session import Rejected, Session
@@ -33,7 +35,7 @@ def payload(step, direction):
 
 def wire_story(suite, script, steps, *, channel=None, seed=0, entity=0, loss_db=15.0, path_open=True):
     """Outcomes (steps, 2, 5) of the wire fidelity, in the order of MessageOutcome, and the link afterwards."""
-    link = SecureLink(*ENDS, suite, channel, script, seed=seed, entity=entity)
+    link = SecureLink(*ENDS, suite, channel, script, seed=seed, entity=entity, key_source=random_material)
     outcomes = np.zeros((steps, 2, 5), np.int32)
     for step in range(steps):
         link.advance(10.0, loss_db, path_open)
@@ -179,7 +181,7 @@ def test_the_attacker_reads_exactly_what_the_record_calls_exposed(suite, threat)
     script = [attack for attack in THREATS[threat] if attack.kind != "quantum-adversary"]
     if threat == "quantum-adversary":  # from the first step: traffic recorded earlier is opened later, by the record
         script.append(Attack("quantum-adversary"))
-    link = SecureLink(*ENDS, suite, None, script, seed=5)
+    link = SecureLink(*ENDS, suite, None, script, seed=5, key_source=random_material)
     read = 0
     for step in range(60):
         link.advance()

@@ -18,6 +18,9 @@ STEPS = 180
 NO_AFTERSHOCKS = PhysicalConfig(rj_a=-30.0)
 ALL_DROPPED = Attack("drop", intensity=1.0)
 
+# Trust of a robot that has only its acceptance test to its name: b = r/(r + 2), S = b + (1 - b)/2.
+ADMITTED = 0.5 + 0.5 * TwinConfig().admission_evidence / (TwinConfig().admission_evidence + 2.0)
+
 
 @pytest.fixture(scope="module")
 def ward() -> ScenarioConfig:
@@ -141,7 +144,7 @@ def test_the_twin_starts_with_plan_and_census(ward: ScenarioConfig) -> None:
     assert (twin.patients["zone"] == world.patients["census"]).all()
     assert (twin.patients["known"] == 0).all() and (twin.patients["rpm"] == config.rpm_prior).all()
     assert (twin.zones["mean"] == np.float32(config.prior_mean)).all() and (twin.zones["seen"] == 0).all()
-    assert (twin.robots["zone"] == world.robots["zone"]).all() and (twin.robots["trust"] == 0.5).all()
+    assert (twin.robots["zone"] == world.robots["zone"]).all() and np.allclose(twin.robots["trust"], ADMITTED)
     assert (world.patients["census"] != world.patients["zone"]).any()  # some walked away: the census does not say so
 
 
