@@ -19,6 +19,7 @@ from qdt_env.security.qkd.settings import SECOND_DECOY, optimise
 from qdt_env.security.qkd.table import finite_key_rate
 from qdt_env.security.qkd.transmission import Adversary
 from training.validation import Check
+from training.validation_distillation import distillation_checks
 
 _LIM, _RUSCA, _DESIGN = "Lim et al. 2014", "Rusca et al. 2018", "4-security"
 _FIBRE_DB_KM = 0.2
@@ -202,4 +203,4 @@ def _limit_checks() -> list[Check]:
 
 def security_checks() -> list[Check]:
     """All published figures of the security layer, in the order they are shown."""
-    return [*_key_length_checks(), *_preset_checks(), *_attack_checks(), *_limit_checks()]
+    return [*_key_length_checks(), *_preset_checks(), *_attack_checks(), *_limit_checks(), *distillation_checks()]
