@@ -5,8 +5,6 @@ decoded; the twin and the robots get what came out. Key life is the engine's own
 records, and the keys are made of the very blocks of detections that it has counted.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -24,6 +22,7 @@ from qdt_env.frames import Frame
 from qdt_env.physical.state import COLLAPSE
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.adversary import flip_payload
+from qdt_env.security.keystore import KeyStore
 from qdt_env.security.link_life import BLOCKS_REMEMBERED
 from qdt_env.security.secure_link import Delivery, Party, SecureLink
 from qdt_env.twin.codec import (
@@ -40,6 +39,7 @@ from qdt_env.twin.state import Reports, empty_reports
 
 __all__ = ["BLOCKS_REMEMBERED", "WireChannel"]
 
+_STORE_BITS = 2**31  # room enough: how much a link may spend is its record's business
 _VIEW_SLOT = 1  # of the history (one step deep): the view that arrives
 _DESK_SLOT = 0  # the one on the attacker's desk
 
@@ -111,7 +111,8 @@ def _silence(b, direction, link, state):
 class WireChannel:
     """The secured links of B episodes, and the steps over them.
 
-    Robots and gateways keep their identities from episode to episode; sessions and stores begin anew with each.
+    Robots and gateways keep their identities from episode to episode, and the bits that a mission has not used stay in
+    their stores for the next one; sessions begin anew. What the keys are does not touch what happens.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class WireChannel:
         names = [f"robot_{r}" for r in range(self._robots)] + [f"gateway_{g}" for g in range(self._gateways)]
         self._parties = [Party(name) for name in names]
         self._links: list[list[SecureLink]] = [[] for _ in range(state.clock.size)]
+        self._stores = [[KeyStore(_STORE_BITS) for _ in self._parties] for _ in self._links]
         self._desk = empty_reports(1, self._robots, setup.site.neighbours.shape[1])  # where attackers alter reports
         self._start()
 
@@ -141,11 +143,12 @@ class WireChannel:
     def __getstate__(self) -> dict[str, Any]:
         """All but the links: keys and nonces must not live in two places."""
         links: list[list[SecureLink]] = [[] for _ in self._links]
-        return {**vars(self), "_links": links, "_frames": None, "_desk_frame": None}
+        return {**vars(self), "_links": links, "_stores": None, "_frames": None, "_desk_frame": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy can go on after its next reset."""
         vars(self).update(state)
+        self._stores = [[KeyStore(_STORE_BITS) for _ in self._parties] for _ in self._links]
         self._start()
 
     def reset(self, b: int) -> None:
@@ -166,12 +169,10 @@ class WireChannel:
                     entity=link,
                     record=record,
                     blocks=channel.blocks[b, link],
+                    store=self._stores[b][link],
                     forge=partial(self._forge, b, link),
                 )
             )
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # the same keys, whoever makes them first
-            for _ in pool.map(SecureLink.prepare, self._links[b]):
-                pass
 
     def step(self, actions: np.ndarray) -> None:
         """Advance every row that is not over; ``actions`` (B, R) int32."""

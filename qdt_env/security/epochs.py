@@ -81,11 +81,6 @@ class Epochs:
             self._begin(life.epoch, None if life.on_software else qkd)
         self._epoch = life.epoch
 
-    def prepare(self) -> None:
-        """Make the first key block now instead of when it is needed; may run beside that of other links."""
-        if self._suite.quantum_keys:
-            self._supply(1)
-
     def drop(self) -> None:
         """Forget the keys at both ends, and the pads whose frames never came."""
         for end in self.ends:

@@ -132,14 +132,6 @@ class SecureLink:
         self._life.advance(self._step + 1, dt_s, loss_db, path_open)
         self.follow(self._step + 1)
 
-    def prepare(self) -> None:
-        """Make the first block of quantum keys now, not at the first step; links can do so beside each other.
-
-        Raises:
-            KeyUnavailable: as for :meth:`advance`.
-        """
-        self._epochs.prepare()
-
     def follow(self, step: int) -> None:
         """Take up a step to which the owner of the record has advanced it already; :meth:`advance` does both.
 
