@@ -77,6 +77,7 @@ def test_threats_prints_the_readme_table(
         (["run", "--scenario", "missing.json"], "missing.json"),
         (["run", "--suite", "rot13"], "rot13"),
         (["run", "--threats", "dragons"], "threats: got 'dragons', allowed"),
+        (["demo", "--channel", "radio"], "channel='radio' is not allowed: one of statistical, wire"),
         (["run", "--channel", "radio"], "channel='radio' is not allowed: one of statistical, wire"),
         (["run", "--control", "fly"], "control='fly' is not allowed"),
         (["run", "--control", "move", "--policy", "gain"], "control='move' is not allowed for policy 'gain'"),
@@ -105,7 +106,13 @@ def test_a_mistake_is_one_clear_line(
     assert len(said.err.strip().splitlines()) == 1 and said.out == ""
 
 
-@pytest.mark.parametrize("command", [["demo"], ["run"], ["threats"], ["building", "draw"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo"], ["run"], ["threats"], ["link"], ["validate"], ["bench", "security"], ["bench", "trust"],
+        ["ledger", "verify"], ["ledger", "prove"], ["ledger", "export"], ["building", "draw"],
+    ],
+)  # fmt: skip
 def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--help"]) == 0
     assert "Examples" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import GameConfig
+from qdt_env.engine.setup import CHANNELS
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario
 from qdt_env.twin.ledger import Audit
@@ -88,6 +89,7 @@ def demo(
 
     Examples: `qdt demo` · `qdt demo --channel statistical` · `qdt demo --scenario clinic.json --seed 100 --out clinic`
     """
+    require(channel in CHANNELS, "channel", channel, f"one of {', '.join(CHANNELS)}")
     mission = load_scenario(scenario)
     missions = default_episodes(mission, channel) if episodes is None else episodes
     require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
