@@ -109,7 +109,7 @@ def export(
 ) -> None:
     """Write header, leaves and heads as JSON, one a line.
 
-    Example: `qdt ledger export mission.sqlite -o mission.jsonl`
+    Examples: `qdt ledger export mission.sqlite` · `qdt ledger export mission.sqlite -o mission.jsonl`
     """
     check_file(output, "--output")
     check_file(json_file, "--json")
