@@ -1,13 +1,11 @@
-"""``qdt bench``: the threat matrix of the security layer, and how well trust finds sources that lie."""
+"""``qdt bench security`` and ``trust``: the threat matrix, and how well trust finds sources that lie."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from agents.heuristics import POLICY_NAMES
 from qdt_env.records import require
@@ -19,11 +17,11 @@ from training.cli.report import (
     Seed,
     check_file,
     progress_bar,
-    screen,
     signed,
     with_interval,
     write_json,
 )
+from training.cli.sheets import ALL, Markdown, Sheet, names_of, show_sheets
 from training.security_matrix import (
     MATRIX_THREATS,
     NO_THREATS,
@@ -36,13 +34,6 @@ from training.security_matrix import (
 from training.statistics import mean_interval
 from training.trust_study import DECEITS, LIMITS, Detection, study, with_team
 
-app = typer.Typer(
-    help="Measure the security layer: the threat matrix, and trust in sources.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-)
-
-_ALL = "all"
 _EPOCHS_SHOWN = 4  # one by one after a theft; the rest as their mean
 _SIGN_WORDS = (
     "Steps to detect: median over the missions that were hit, from onset to the first sign of any kind: a link's "
@@ -57,18 +48,16 @@ _TRUST_HEADINGS = (
 )  # fmt: skip
 
 Policy = Annotated[str, typer.Option("--policy", help=f"One of {', '.join(POLICY_NAMES)}.")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
 
 
-@app.command()
 def security(
     scenario: Scenario = "ward",
     policy: Policy = "gain",
-    suites: Annotated[str, typer.Option("--suites", help=f"all, or of {', '.join(SUITE_NAMES)}; with commas.")] = _ALL,
+    suites: Annotated[str, typer.Option("--suites", help=f"all, or of {', '.join(SUITE_NAMES)}; with commas.")] = ALL,
     threats: Annotated[
         str,
         typer.Option("--threats", help="all, or presets as for `qdt run`; with commas, joined with + count as one."),
-    ] = _ALL,
+    ] = ALL,
     channel: Annotated[str, typer.Option("--channel", help="statistical, or wire: real keys and ciphers.")] = (
         "statistical"
     ),
@@ -86,7 +75,7 @@ def security(
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
     check_file(json_file, "--json")
     check_file(figure, "--figure")
-    chosen = _names(suites, SUITE_NAMES), _names(threats, MATRIX_THREATS)
+    chosen = names_of(suites, SUITE_NAMES), names_of(threats, MATRIX_THREATS)
     require(figure is None or set(chosen[1]) != {NO_THREATS}, "--figure", str(figure), "with one threat or more")
     mission = load_scenario(scenario)
     with progress_bar() as begin:
@@ -104,10 +93,9 @@ def security(
     title = (
         f"{policy} on {mission.name}, {channel} channel: {episodes} missions per cell, same seeds; means per mission"
     )
-    _show(title, tables_of(matrix), [_SIGN_WORDS, _SCORE_WORDS], markdown)
+    show_sheets(title, tables_of(matrix), [_SIGN_WORDS, _SCORE_WORDS], markdown)
 
 
-@app.command()
 def trust(
     scenario: Scenario = "clinic",
     policy: Policy = "gain",
@@ -144,15 +132,7 @@ def trust(
         f"honest robot's steps [{wronged.low:.2%}, {wronged.high:.2%}], {wronged.n} missions, 95 %.",
         "Error of the picture: root mean square of fused minus true damage state, zones that robots reported.",
     )
-    _show(title, [("Trust", _TRUST_HEADINGS, [_trust_row(line) for line in lines])], words, markdown)
-
-
-def _names(given: str, every: tuple[str, ...]) -> tuple[str, ...]:
-    """A list with commas, or all."""
-    return every if given == _ALL else tuple(name.strip() for name in given.split(","))
-
-
-Sheet = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, headings, rows
+    show_sheets(title, [("Trust", _TRUST_HEADINGS, [_trust_row(line) for line in lines])], words, markdown)
 
 
 def tables_of(matrix: Matrix) -> list[Sheet]:
@@ -236,28 +216,3 @@ def results_of(matrix: Matrix) -> dict[str, object]:
         for key, cell in matrix.cells.items()
     ]
     return {"epoch_steps": matrix.epoch_steps, "cells": rows}
-
-
-def _show(title: str, sheets: Sequence[Sheet], words: Sequence[str], markdown: bool) -> None:
-    """Tables and notes, on the screen or as Markdown."""
-    if markdown:
-        print(f"{title}.\n\n" + "\n\n".join(map(_markdown, sheets)) + "\n\n" + "\n\n".join(words))
-        return
-    console = screen()
-    console.print(title, markup=False)
-    for name, headings, rows in sheets:
-        console.print(f"\n{name}", markup=False, style="bold")  # apart: a table wraps its title to its own width
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for k, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if k else "left")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-    console.print("\n".join(words), markup=False)
-
-
-def _markdown(sheet: Sheet) -> str:
-    """One table under its title."""
-    title, headings, rows = sheet
-    lines = [headings, ["---"] + ["---:"] * (len(headings) - 1), *rows]
-    return f"**{title}**\n\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from training.cli import bench_security, building, ledger
+from training.cli import bench, building, ledger
 from training.cli.demo import demo
 from training.cli.link import link
 from training.cli.run import run
@@ -29,7 +29,7 @@ app.command()(threats)
 app.command()(link)
 app.command()(validate)
 app.add_typer(building.app, name="building")
-app.add_typer(bench_security.app, name="bench")
+app.add_typer(bench.app, name="bench")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from training.cli import bench_security
-from training.cli.bench_security import app, detected, tables_of
+from training.cli.bench import app
+from training.cli.bench_security import detected, tables_of
 from training.security_matrix import Cell, Matrix
 from training.trust_study import with_team
 
