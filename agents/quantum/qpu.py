@@ -1,0 +1,140 @@
+"""The QPU as the mission sees it: how long an answer takes, how noisy it is, and how it may fail or lie.
+
+Latency = queue + compilation + shots x (circuit + readout + reset). Circuit, readout and reset times are published
+calibrations (``calibrations``). Queue and compilation are assumed: on shared clouds waiting times are heavy-tailed and
+run from seconds to hours (Ravi et al. 2021, IISWC, arXiv 2203.13121), so the queue is lognormal, with a median and a
+spread in logarithms as parameters, and nobody waits longer than ``patience_s``.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agents.planning.problem import PlanningError
+from agents.quantum.calibrations import HERON, IDEAL, TRAPPED_ION, Calibration
+
+BEHAVIOURS = ("honest", "random", "worst", "inflated")
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Parts of the time until an answer is there [s], all >= 0."""
+
+    queue_s: float
+    compile_s: float
+    run_s: float
+
+    @property
+    def total_s(self) -> float:
+        """Their sum."""
+        return self.queue_s + self.compile_s + self.run_s
+
+
+@dataclass(frozen=True)
+class Qpu:
+    """A quantum processor somewhere else.
+
+    Attributes:
+        name: of the preset.
+        calibration: error rates and times.
+        queue_median_s: median time in the queue [s], >= 0.
+        queue_log_sd: standard deviation of the queue time's natural logarithm, >= 0; 1.5: one in 20 waits 12 times
+            the median.
+        compile_s: compilation and loading [s], >= 0.
+        patience_s: the planner waits this long and then does without [s], > 0.
+        max_qubits: largest circuit, >= 2.
+        noisy: samples come from the noise model; False: ideal samples, the calibration gives times alone.
+        trajectories: Pauli trajectories simulated for the noise, >= 1.
+        failure_rate: share of requests that get no answer, [0, 1].
+        behaviour: "honest"; "random": uniform bit strings; "worst": the worst feasible answer it finds; "inflated":
+            the same, and claims that its cost is the lowest possible.
+
+    Raises:
+        PlanningError: a value out of range.
+    """
+
+    name: str = "ideal"
+    calibration: Calibration = IDEAL
+    queue_median_s: float = 0.0
+    queue_log_sd: float = 0.0
+    compile_s: float = 0.0
+    patience_s: float = 600.0
+    max_qubits: int = 16
+    noisy: bool = True
+    trajectories: int = 100
+    failure_rate: float = 0.0
+    behaviour: str = "honest"
+
+    def __post_init__(self) -> None:
+        for field in ("queue_median_s", "queue_log_sd", "compile_s"):
+            if not 0.0 <= getattr(self, field) < np.inf:
+                raise PlanningError(f"qpu {field}: must be finite and >= 0, got {getattr(self, field)}")
+        for field, least in (("max_qubits", 2), ("trajectories", 1)):
+            if getattr(self, field) < least:
+                raise PlanningError(f"qpu {field}: must be >= {least}, got {getattr(self, field)}")
+        if not self.patience_s > 0.0:
+            raise PlanningError(f"qpu patience_s: must be > 0, got {self.patience_s}")
+        if not 0.0 <= self.failure_rate <= 1.0:
+            raise PlanningError(f"qpu failure_rate: must be in [0, 1], got {self.failure_rate}")
+        if self.behaviour not in BEHAVIOURS:
+            raise PlanningError(f"qpu behaviour: must be one of {', '.join(BEHAVIOURS)}, got {self.behaviour!r}")
+
+    def latency(self, shots: int, circuit_s: float, rng: np.random.Generator) -> Latency:
+        """Draw how long an answer takes.
+
+        Args:
+            shots: of the job, >= 0.
+            circuit_s: duration of the circuit's gates [s].
+            rng: source of the queue time.
+        """
+        queue_s = self.queue_median_s * float(np.exp(self.queue_log_sd * rng.standard_normal()))
+        return Latency(queue_s, self.compile_s, shots * self.calibration.shot_s(circuit_s))
+
+    def expected_latency_s(self, shots: int, circuit_s: float) -> float:
+        """Mean latency [s]; the mean of the lognormal queue is median x exp(sd^2 / 2)."""
+        queue_s = self.queue_median_s * float(np.exp(0.5 * self.queue_log_sd**2))
+        return queue_s + self.compile_s + shots * self.calibration.shot_s(circuit_s)
+
+
+# Queue and compilation times are assumed; see the module.
+QPUS = {
+    qpu.name: qpu
+    for qpu in (
+        Qpu("ideal", IDEAL, noisy=False),
+        # A reserved session: the queue is the provider's own handling of jobs.
+        Qpu("heron", HERON, queue_median_s=2.0, queue_log_sd=0.5, compile_s=1.0),
+        # Everybody's queue.
+        Qpu("heron-shared", HERON, queue_median_s=120.0, queue_log_sd=1.5, compile_s=1.0),
+        Qpu("ion", TRAPPED_ION, queue_median_s=2.0, queue_log_sd=0.5, compile_s=1.0),
+        # A small machine of one's own beside the command post: no queue, compiled ahead.
+        Qpu("edge", HERON, compile_s=0.05, max_qubits=12),
+    )
+}
+
+
+def make_qpu(name: str, **changes: object) -> Qpu:
+    """A preset by name, with changes.
+
+    Raises:
+        PlanningError: no such preset or field, or a value out of range.
+    """
+    if name not in QPUS:
+        raise PlanningError(f"unknown qpu {name!r}; allowed: {', '.join(QPUS)}")
+    try:
+        return replace(QPUS[name], **changes)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise PlanningError(f"qpu {name!r}: {error}") from error
+
+
+def steps_until(latency_s: float, dt_s: float, decision_s: float = 1.0) -> int:
+    """Steps of a mission until an answer can be acted on.
+
+    ceil(latency / dt), where what comes within ``decision_s`` of the snapshot comes in the same step: orders of a step
+    are given that long after its picture is taken (assumed). So planning at home in milliseconds is no delay.
+
+    Args:
+        latency_s: >= 0 [s].
+        dt_s: length of a step, > 0 [s].
+        decision_s: >= 0 [s]; 0 for the plain ceil.
+    """
+    return 0 if latency_s <= decision_s else int(np.ceil(latency_s / dt_s))
