@@ -66,15 +66,7 @@ class Courier:
         """
         self.channel = channel
         self._number = 0
-        self._link: SecureLink | None = None
-        if channel is not None:
-            # Imported here: it loads the package cryptography, which planning at home does not need.
-            from qdt_env.security.secure_link import SecureLink
-
-            self._link = SecureLink(
-                "command post", "qpu", channel.suite, threats=channel.threats, seed=seed, episode=episode,
-                entity=_LINK_NUMBER,
-            )  # fmt: skip
+        self._link = None if channel is None else _open_link(channel, seed, episode)
 
     def follow(self, step: int, dt_s: float) -> None:
         """Bring the link to a step of the mission; its key life goes on step by step."""
@@ -120,3 +112,18 @@ class Courier:
                 return None, key_bits, "replaced by another message"
             arrived.append(delivery.payload[_PART.size :])
         return b"".join(arrived), key_bits, ""
+
+
+def _open_link(channel: RequestChannel, seed: int, episode: int) -> "SecureLink":
+    # Imported here: it loads the package cryptography, which planning at home does not need.
+    from qdt_env.security.secure_link import SecureLink
+
+    return SecureLink(
+        "command post",
+        "qpu",
+        channel.suite,
+        threats=channel.threats,
+        seed=seed,
+        episode=episode,
+        entity=_LINK_NUMBER,
+    )
