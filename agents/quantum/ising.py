@@ -4,7 +4,8 @@ A qubit stands for one (group, option); bit x = 1 (z = -1) means that the group 
 qubits of a group form its register, and a state is valid when every register holds exactly one 1. Groups with a single
 allowed option need no qubit: their cost is folded into h and the offset.
 
-No penalty keeps registers one-hot, because the XY mixer does; only the distinct rule needs one.
+Mixers that keep registers one-hot need a penalty for the distinct rule alone (:func:`penalised`), the X mixer one for
+the registers as well (:func:`penalty_ising`).
 """
 
 from dataclasses import dataclass, replace
@@ -90,18 +91,48 @@ def penalised(problem: Problem, penalty_factor: float = 1.0) -> Problem:
     """The problem with its distinct rule turned into pairwise costs; the problem itself where it has no such rule."""
     if not problem.distinct:
         return problem
-    clash = np.diag(~problem.shareable)[None, :, None, :] & ~np.eye(problem.groups, dtype=bool)[:, None, :, None]
     penalty = distinct_penalty(problem, penalty_factor)
-    return replace(problem, pairwise=problem.pairwise + penalty * clash, distinct=False)
+    return replace(problem, pairwise=problem.pairwise + penalty * _clashes(problem), distinct=False)
 
 
-def encode(problem: Problem) -> Ising:
+def penalty_ising(problem: Problem, factor: float = 1.0) -> Ising:
+    """The Ising form over all 2^n strings: cost, plus a weight for every break of the one-hot or the distinct rule.
+
+    E(x) = c + sum l x + sum q x x' + A [sum over registers (1 - sum x)^2 + number of clashes], where each group's
+    cheapest linear cost and each pair of groups' cheapest coupling went into the constant c, so that all l, q >= 0 and
+    no string lies below c. With A = factor times the bound of :func:`distinct_penalty` and factor >= 1, the ground
+    state is therefore the optimum. On feasible strings E is the problem's cost.
+
+    Args:
+        problem: any.
+        factor: penalty weight in bounds of the cost's range, >= 0.
+    """
+    weight = distinct_penalty(problem, factor)
+    linear_floor = problem.linear.min(axis=1)
+    offered = problem.allowed[:, :, None, None] & problem.allowed[None, None]
+    pair_floor = np.where(offered, problem.pairwise, np.inf).min(axis=(1, 3))
+    pairwise = np.where(offered, problem.pairwise - pair_floor[:, None, :, None], 0.0)
+    if problem.distinct:
+        pairwise = pairwise + weight * _clashes(problem)
+    shifted = replace(problem, linear=problem.linear - linear_floor[:, None], pairwise=pairwise, distinct=False)
+    ising = encode(shifted, one_hot_penalty=weight)
+    return replace(ising, offset=ising.offset + float(linear_floor.sum() + np.triu(pair_floor, 1).sum()))
+
+
+def _clashes(problem: Problem) -> np.ndarray:
+    """(G, T, G, T) bool: two groups on the same exclusive option."""
+    same = np.diag(~problem.shareable)[None, :, None, :]
+    return np.asarray(same & ~np.eye(problem.groups, dtype=bool)[:, None, :, None])
+
+
+def encode(problem: Problem, *, one_hot_penalty: float = 0.0) -> Ising:
     """The Ising form whose energy equals the problem's cost on every one-hot state.
 
     Options that are not allowed get no qubit.
 
     Args:
-        problem: one without a distinct rule; see :func:`penalised`.
+        problem: one without a distinct rule; see :func:`penalised` and :func:`penalty_ising`.
+        one_hot_penalty: weight A of A (1 - sum x)^2 added per register, in units of the cost, >= 0.
 
     Raises:
         PlanningError: the problem is distinct.
@@ -115,11 +146,16 @@ def encode(problem: Problem) -> Ising:
     group, option = np.nonzero(problem.allowed & ~single[:, None])
     linear = problem.linear[group, option] + problem.pairwise[group, option][:, held, fixed[held]].sum(axis=1)
     between = problem.pairwise[group, option][:, group, option]
+    if one_hot_penalty:
+        # A (1 - sum x)^2 = A - A sum x + 2 A sum over pairs x x', because x^2 = x.
+        linear = linear - one_hot_penalty
+        between = between + 2.0 * one_hot_penalty * ((group[:, None] == group) & ~np.eye(group.size, dtype=bool))
     first, second = np.nonzero(np.triu(between))
     quadratic = between[first, second]
     a, b = np.triu_indices(held.size, 1)
     constant = problem.linear[held, fixed[held]].sum()
     constant += problem.pairwise[held[a], fixed[held[a]], held[b], fixed[held[b]]].sum()
+    constant += one_hot_penalty * int((~single).sum())
     # x = (1 - z) / 2: a linear cost c gives c/2 - c/2 z, a pairwise cost c gives c/4 (1 - z)(1 - z').
     return Ising(
         h=-0.5 * linear - 0.25 * between.sum(axis=1),
