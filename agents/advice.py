@@ -1,19 +1,28 @@
-"""Advice: what a planner tells the robots, when it is asked, and what asking costs.
+"""Advice: what a planner tells the robots, when it is asked, and when its answer is there.
 
 The advisor sits beside the twin. It plans from a read-only snapshot, so it knows what the twin knows: a robot whose
 report did not arrive is not known to be free and gets no advice.
+
+Plans are asynchronous: one that is under way does not hold up the next. Each is from the snapshot of a step and arrives
+some steps later; it replaces what robots were told from older snapshots, and a plan that arrives after one from a newer
+snapshot is left out. Until a plan is there, the advice of ``interim`` (a quick planner at home) stands in for it.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from agents.advice_budget import PlanRecord, Spent, record_of
 from agents.planning import NO_TASK, Budget, Plan, Planner, PlanningError, Problem, triage_assignment
+from agents.quantum.courier import Courier, Remote, RequestChannel
+from agents.quantum.qpu import steps_until
 from qdt_env.physical.state import TRACKED
 from qdt_env.spaces import CONTINUE, ActionCodec
 from qdt_env.twin.snapshot import TwinSnapshot
+
+__all__ = ["NO_ADVICE", "Advice", "Advisor", "PlanRecord", "Spent", "read_plan"]
 
 NO_ADVICE = -1
 _STREAM = 0xAD  # keeps the planners' draws apart from those of other users of the seed
@@ -38,68 +47,33 @@ class Advice:
     value: np.ndarray
 
 
-@dataclass(frozen=True)
-class PlanRecord:
-    """One plan, for the log.
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What one plan tells, and when.
 
     Attributes:
-        step: of the snapshot.
-        robots, options: groups that had a choice, and options per group.
-        cost: of the plan, in survivors per minute, negated.
-        coupling: coupling strength of the problem.
-        evaluations, shots, wall_s, modelled_latency_s, note: as in :class:`agents.planning.Plan`.
+        arrives: step at which it is there.
+        made: step of its snapshot.
+        patient: (R,) int32, -1 for nothing.
+        value: (R,) float32 as in :class:`Advice`.
     """
 
-    step: int
-    robots: int
-    options: int
-    cost: float
-    coupling: float
-    evaluations: int
-    shots: int
-    wall_s: float
-    modelled_latency_s: float
-    note: str
-
-
-@dataclass
-class Spent:
-    """What an advisor has spent; the sums are over ``records``.
-
-    Attributes:
-        records: one :class:`PlanRecord` per plan, in order.
-        extraction_s: wall time for snapshots and problems, which every planner pays [s].
-    """
-
-    records: list[PlanRecord] = field(default_factory=list)
-    extraction_s: float = 0.0
-
-    @property
-    def plans(self) -> int:
-        """Number of plans."""
-        return len(self.records)
-
-    def total(self, name: str) -> float:
-        """Sum of a numeric field of the records, such as "shots" or "wall_s"."""
-        return float(sum(getattr(record, name) for record in self.records))
-
-    def to_dict(self) -> dict[str, float]:
-        """The sums as plain numbers."""
-        sums = {name: self.total(name) for name in ("evaluations", "shots", "wall_s", "modelled_latency_s")}
-        return {"plans": self.plans, **sums, "extraction_s": self.extraction_s}
+    arrives: int
+    made: int
+    patient: np.ndarray
+    value: np.ndarray
 
 
 class Advisor:
     """Plans for one episode, at a cadence and when a robot asks.
 
     A plan is made when a robot asks that did not ask the step before, or when some robot asks and ``every_steps`` have
-    passed. What it advises becomes visible ``delay_steps`` later, with the age that it then has. Robots at work on a
-    patient keep that patient; the plan counts with them.
+    passed. Robots at work on a patient keep that patient; the plan counts with them.
 
     Attributes:
         planner: what solves the problems.
         codec: action numbers.
-        every_steps, delay_steps, max_options, minimum_trust, budget: see the arguments.
+        every_steps, delay_steps, interim, channel, max_options, minimum_trust, budget: see the arguments.
         spent: what was spent since the advisor was made (a new episode does not clear it).
     """
 
@@ -109,7 +83,9 @@ class Advisor:
         codec: ActionCodec,
         *,
         every_steps: int = 6,
-        delay_steps: int = 0,
+        delay_steps: int | None = 0,
+        interim: Planner | None = None,
+        channel: RequestChannel | None = None,
         max_options: int = 6,
         minimum_trust: float = 0.0,
         budget: Budget | None = None,
@@ -120,7 +96,9 @@ class Advisor:
             planner: any of ``agents.planning``.
             codec: of the environment.
             every_steps: least steps between two plans for robots that go on asking, >= 1.
-            delay_steps: steps until a plan becomes visible, >= 0.
+            delay_steps: steps until a plan becomes visible, >= 0; None for each plan's modelled latency.
+            interim: planner whose advice stands in until a late plan is there; None: the robots wait for it.
+            channel: what requests to a QPU travel over; None for a way without loss, attacks and keys.
             max_options: patients offered to the planner at most, >= 1.
             minimum_trust: patients trusted less are not offered, [0, 1].
             budget: what one plan may spend.
@@ -130,7 +108,7 @@ class Advisor:
         """
         for name, value, least in (
             ("every_steps", every_steps, 1),
-            ("delay_steps", delay_steps, 0),
+            ("delay_steps", 0 if delay_steps is None else delay_steps, 0),
             ("max_options", max_options, 1),
         ):
             if value < least:
@@ -138,27 +116,34 @@ class Advisor:
         if not 0.0 <= minimum_trust <= 1.0:
             raise PlanningError(f"advisor minimum_trust: must be in [0, 1], got {minimum_trust}")
         self.planner, self.codec = planner, codec
-        self.every_steps, self.delay_steps = every_steps, delay_steps
+        self.every_steps, self.delay_steps, self.interim = every_steps, delay_steps, interim
+        self.channel = channel
         self.max_options, self.minimum_trust = max_options, minimum_trust
         self.budget = budget or Budget()
         self.spent = Spent()
         self.reset(0)
 
     def reset(self, seed: int, episode: int = 0) -> None:
-        """Forget the mission; the planner's randomness starts anew from seed and episode."""
+        """Forget the mission; the randomness of planner and channel starts anew from seed and episode."""
         self._rng = np.random.default_rng([seed, episode, _STREAM])
+        # A planner at home has no requests to send; one that has them gets a way of this mission.
+        self._courier: Courier | None = None
+        self._solver = self.planner
+        if isinstance(self.planner, Remote):
+            self._courier = Courier(self.channel, seed, episode)
+            self._solver = self.planner.bound(self._courier)
         self._step = 0
         self._planned_step = -self.every_steps
         self._asked = np.zeros(0, bool)
-        self._pending: list[tuple[int, int, np.ndarray, np.ndarray]] = []
-        self._made_step = 0
+        self._pending: list[Told] = []
         self._patient = np.zeros(0, np.int32)
         self._value = np.zeros(0, np.float32)
+        self._made = np.zeros(0, np.int64)
 
     @property
     def waiting(self) -> bool:
-        """Whether a plan is under way."""
-        return bool(self._pending)
+        """Whether a plan is under way that robots wait for."""
+        return bool(self._pending) and self.interim is None
 
     def consult(self, asking: np.ndarray, snapshot: Callable[[], TwinSnapshot]) -> Advice:
         """Advice at this step; to be called once per step.
@@ -176,13 +161,12 @@ class Advisor:
         if newly or (asking.any() and self._step - self._planned_step >= self.every_steps):
             self._plan(snapshot)
         self._asked = asking.copy()
-        while self._pending and self._pending[0][0] <= self._step:
-            _, self._made_step, self._patient, self._value = self._pending.pop(0)
+        self._hear()
         given = self._patient != NO_ADVICE
         advice = Advice(
             patient=self._patient.copy(),
             action=self._actions(),
-            age_steps=np.where(given, self._step - self._made_step, 0).astype(np.int32),
+            age_steps=np.where(given, self._step - self._made, 0).astype(np.int32),
             value=self._value.copy(),
         )
         self._step += 1
@@ -196,7 +180,16 @@ class Advisor:
     def _forget(self, robots: int) -> None:
         self._patient = np.full(robots, NO_ADVICE, np.int32)
         self._value = np.zeros(robots, np.float32)
+        self._made = np.full(robots, -1, np.int64)
         self._asked = np.zeros(robots, bool)
+
+    def _hear(self) -> None:
+        """Take over the plans that are there now, oldest snapshot first; a robot never goes back to an older one."""
+        for told in sorted((t for t in self._pending if t.arrives <= self._step), key=lambda t: (t.made, t.arrives)):
+            newer = told.made >= self._made
+            self._patient[newer], self._value[newer] = told.patient[newer], told.value[newer]
+            self._made[newer] = told.made
+        self._pending = [told for told in self._pending if told.arrives > self._step]
 
     def _actions(self) -> np.ndarray:
         if self.codec.control != "task":
@@ -223,11 +216,28 @@ class Advisor:
         self.spent.extraction_s += time.perf_counter() - started_s
         if problem.options == 1:
             return  # nobody to go to
-        plan = self.planner.plan(problem, self.budget, self._rng)
-        self._log(picture.step, len(free), problem, plan)
+        if self._courier is not None:
+            self._courier.follow(picture.step, picture.dt_s)
+        plan = self._solver.plan(problem, self.budget, self._rng)
+        delay_steps = self.delay_steps
+        if delay_steps is None:
+            delay_steps = steps_until(plan.modelled_latency_s, picture.dt_s)
+        if delay_steps and self.interim is not None:
+            meanwhile = self.interim.plan(problem, self.budget, self._rng)
+            self._tell(picture, problem, meanwhile, at_work, 0)
+        self._tell(picture, problem, plan, at_work, delay_steps)
+
+    def _tell(
+        self, picture: TwinSnapshot, problem: Problem, plan: Plan, at_work: dict[int, int], delay_steps: int
+    ) -> None:
+        """Note a plan in the log and put it on its way to the robots."""
+        robots = problem.groups - len(set(at_work) & set(problem.group_ids.tolist()))
+        self.spent.records.append(
+            record_of(plan, problem, step=picture.step, family="triage", robots=robots, delay_steps=delay_steps)
+        )
         patient, value = read_plan(problem, plan, picture.robot_kind.size)
         patient[list(at_work)] = NO_ADVICE
-        self._pending.append((self._step + self.delay_steps, self._step, patient, value))
+        self._pending.append(Told(self._step + delay_steps, self._step, patient, value))
 
     def _crew(self, picture: TwinSnapshot) -> tuple[list[int], dict[int, int]]:
         """Robots believed free, and those believed at work with their patients."""
@@ -240,21 +250,6 @@ class Advisor:
             elif task < self.codec.first_service:
                 at_work[robot] = task - self.codec.patient(0)
         return free, at_work
-
-    def _log(self, step: int, robots: int, problem: Problem, plan: Plan) -> None:
-        record = PlanRecord(
-            step=step,
-            robots=robots,
-            options=problem.options,
-            cost=plan.value,
-            coupling=problem.coupling_strength,
-            evaluations=plan.evaluations,
-            shots=plan.shots,
-            wall_s=plan.wall_s,
-            modelled_latency_s=plan.modelled_latency_s,
-            note=plan.note,
-        )
-        self.spent.records.append(record)
 
 
 def read_plan(problem: Problem, plan: Plan, robots: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ meet the link as it is at the step of the request (assumed: an answer that takes
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from agents.planning.problem import Planner
 from qdt_env.security.wire import DOWNLINK, MAX_PAYLOAD_BYTES, UPLINK
 
 if TYPE_CHECKING:
@@ -112,6 +113,14 @@ class Courier:
                 return None, key_bits, "replaced by another message"
             arrived.append(delivery.payload[_PART.size :])
         return b"".join(arrived), key_bits, ""
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """A planner that sends requests and so needs a way to do it, of its own in each mission."""
+
+    def bound(self, courier: Courier) -> Planner:
+        """The same planner, its requests going by ``courier``."""
 
 
 def _open_link(channel: RequestChannel, seed: int, episode: int) -> "SecureLink":
