@@ -5,8 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from agents.planning.problem import PlanningError, Problem
-from agents.quantum.ising import Ising, encode, penalised
-from agents.quantum.penalties import penalty_ising
+from agents.quantum.ising import Ising, encode, penalised, penalty_ising
 from agents.quantum.simulator.diagonal import ising_energies
 from agents.quantum.simulator.enumeration import feasible_choices, product_costs
 from agents.quantum.simulator.hypercube import TransverseField
@@ -149,7 +148,7 @@ class Simulation(_StateVector):
     """One ansatz on one problem; gammas are in radians per standard deviation of the cost over the basis states.
 
     Layer k applies exp(-i gamma_k C / spread) and the mixer with beta_k. The basis is all bit strings for
-    "penalty-x" (:func:`agents.quantum.penalties.penalty_ising`), the allowed joint choices for "xy-ring" (a distinct
+    "penalty-x" (:func:`agents.quantum.ising.penalty_ising`), the allowed joint choices for "xy-ring" (a distinct
     rule becomes a penalty), and the feasible joint choices for "grover" and "swap"; choices are in lexicographic order,
     the first group slowest.
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from agents.planning import PlanningError, Problem
-from agents.quantum.ising import Ising, penalised
-from agents.quantum.penalties import penalty_ising
+from agents.quantum.ising import Ising, penalised, penalty_ising
 from agents.quantum.simulator import ANSAETZE, IsingSimulation, Simulation
 
 
