@@ -75,6 +75,8 @@ class Advisor:
         codec: action numbers.
         every_steps, delay_steps, interim, channel, max_options, minimum_trust, budget: see the arguments.
         spent: what was spent since the advisor was made (a new episode does not clear it).
+        redirected: (R,) bool, robots that the plan which has just come sends elsewhere than its interim advice did,
+            which they have taken. Who is still on the way may turn round.
     """
 
     def __init__(
@@ -139,6 +141,8 @@ class Advisor:
         self._patient = np.zeros(0, np.int32)
         self._value = np.zeros(0, np.float32)
         self._made = np.zeros(0, np.int64)
+        self._taken = np.zeros((0, 2), np.int64)
+        self.redirected = np.zeros(0, bool)
 
     @property
     def waiting(self) -> bool:
@@ -174,6 +178,7 @@ class Advisor:
 
     def drop(self, robot: int) -> None:
         """Take back what a robot was advised: it has been followed or has become impossible."""
+        self._taken[robot] = self._patient[robot], self._made[robot]
         self._patient[robot] = NO_ADVICE
         self._value[robot] = 0.0
 
@@ -181,14 +186,22 @@ class Advisor:
         self._patient = np.full(robots, NO_ADVICE, np.int32)
         self._value = np.zeros(robots, np.float32)
         self._made = np.full(robots, -1, np.int64)
+        self._taken = np.full((robots, 2), -1, np.int64)  # patient and step of the snapshot, of what was dropped last
         self._asked = np.zeros(robots, bool)
 
     def _hear(self) -> None:
         """Take over the plans that are there now, oldest snapshot first; a robot never goes back to an older one."""
+        self.redirected = np.zeros(self._patient.size, bool)
         for told in sorted((t for t in self._pending if t.arrives <= self._step), key=lambda t: (t.made, t.arrives)):
             newer = told.made >= self._made
             self._patient[newer], self._value[newer] = told.patient[newer], told.value[newer]
             self._made[newer] = told.made
+            same_snapshot = newer & (self._taken[:, 1] == told.made) & (self._taken[:, 0] != NO_ADVICE)
+            self.redirected = np.where(
+                newer,
+                same_snapshot & (told.patient != NO_ADVICE) & (told.patient != self._taken[:, 0]),
+                self.redirected,
+            )
         self._pending = [told for told in self._pending if told.arrives > self._step]
 
     def _actions(self) -> np.ndarray:

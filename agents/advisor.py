@@ -14,8 +14,10 @@ from gymnasium import spaces
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
 from agents.advice import NO_ADVICE, Advice, Advisor, PlanRecord, Spent
-from agents.planning import Planner, make_planner
+from agents.planning import Planner
 from agents.policy import Policy
+from agents.quantum.qpu import Qpu
+from agents.quantum.remote import on_qpu, remote_settings
 from qdt_env.records import require
 from qdt_env.spaces import AGE_SCALE_STEPS, CONTINUE, PATIENT_FEATURES, ActionCodec, Block, ObservationLayout
 from qdt_env.twin.snapshot import TwinSnapshot
@@ -63,7 +65,8 @@ class AdvisorPolicy:
 
     Advice that has become impossible is not followed. The base policy is not shown the patients that others are
     advised to take, so that nobody runs ahead of the plan. While a plan is under way (a delay) the robots that asked
-    for it wait. A base policy that sends a robot to recharge is obeyed: the battery is the robot's own business.
+    for it wait; or, with interim advice, they follow that, and whoever is still on the way turns round when the plan
+    sends it elsewhere. A base policy that sends a robot to recharge is obeyed: the battery is the robot's own business.
     """
 
     def __init__(
@@ -98,8 +101,8 @@ class AdvisorPolicy:
         waits = np.zeros(asking.shape, bool)
         shown = mask.copy()
         for row, advisor in enumerate(self.advisors):
-            action = self._advice(row, advisor, asking[row], mask[row])
-            follows = asking[row] & hearing[row] & (action != NO_ADVICE)
+            action, turns = self._advice(row, advisor, asking[row], observation[row], mask[row])
+            follows = (asking[row] | turns) & hearing[row] & (action != NO_ADVICE)
             advised[row, follows] = action[follows]
             waits[row] = asking[row] & ~follows & advisor.waiting
             for robot in np.flatnonzero(follows):
@@ -109,13 +112,28 @@ class AdvisorPolicy:
         actions = np.where(waits & ~recharges, self.codec.wait, actions)
         return np.where((advised != CONTINUE) & ~recharges, advised, actions).astype(np.int32)
 
-    def _advice(self, row: int, advisor: Advisor, asking: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Actions (R,) advised in one episode, those that have become impossible taken out."""
+    def _advice(
+        self, row: int, advisor: Advisor, asking: np.ndarray, observation: np.ndarray, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Actions (R,) advised in one episode, those that have become impossible taken out, and who turns round."""
         action = advisor.consult(asking, lambda: self.snapshot(row)).action
-        possible = (action != NO_ADVICE) & (mask[np.arange(len(action)), np.maximum(action, 0)] == 1)
-        for robot in np.flatnonzero(asking & (action != NO_ADVICE)):
+        rows = np.arange(len(action))
+        possible = (action != NO_ADVICE) & (mask[rows, np.maximum(action, 0)] == 1)
+        turns = self._under_way(observation) & ~asking
+        turns &= advisor.redirected if advisor.redirected.size else False
+        for robot in np.flatnonzero((asking | turns) & (action != NO_ADVICE)):
             advisor.drop(int(robot))  # followed now, or impossible: either way it is used up
-        return np.where(possible, action, NO_ADVICE)
+        return np.where(possible, action, NO_ADVICE), turns
+
+    def _under_way(self, observation: np.ndarray) -> np.ndarray:
+        """(R,) bool, of observations (R, F): busy, carrying nobody and without a patient in the own zone."""
+
+        def own(name: str) -> np.ndarray:
+            return np.asarray(self.layout.feature(observation, "self", name)[..., 0] > 0.5)
+
+        here = self.layout.feature(observation, "tasks", "travel") <= 0.0
+        present = here & (self.layout.feature(observation, "tasks", "open") > 0.5)
+        return own("tracked") & own("busy") & ~own("carrying") & ~present.any(-1)
 
 
 class AdvisorWrapper(BaseParallelWrapper):
@@ -131,13 +149,23 @@ class AdvisorWrapper(BaseParallelWrapper):
         layout: of the longer observation.
     """
 
-    def __init__(self, env: Any, planner: Planner | str = "exact", every_k: int = 6, **settings: Any) -> None:
+    def __init__(
+        self,
+        env: Any,
+        planner: Planner | str = "exact",
+        every_k: int = 6,
+        qpu: Qpu | str | None = None,
+        **settings: Any,
+    ) -> None:
         """Wrap a ``parallel_env``.
 
         Args:
             env: ``hospital_rescue_v0.parallel_env`` or a wrapper of it that leaves the observations alone.
             planner: a planner, or the name of one.
             every_k: least steps between two plans for robots that go on asking, >= 1.
+            qpu: a QPU, or the name of a preset, that runs the planner's circuits: the planner is "qaoa" or "qpu" then.
+                Its plans come when the modelled latency has passed, greedy ones stand in for them (``interim``), and
+                requests travel over a link with the environment's suite and threats (``channel``).
             **settings: of :class:`Advisor`, such as ``delay_steps``.
 
         Raises:
@@ -146,8 +174,9 @@ class AdvisorWrapper(BaseParallelWrapper):
         super().__init__(env)
         require(hasattr(env.unwrapped, "snapshot"), "env", env, "hospital_rescue_v0.parallel_env or a wrapper of it")
         inner = env.unwrapped
-        planner = make_planner(planner) if isinstance(planner, str) else planner
-        self.advisor = Advisor(planner, inner.codec, every_steps=every_k, **settings)
+        if qpu is not None:
+            settings = remote_settings(inner.game.suite, inner.game.threats) | settings
+        self.advisor = Advisor(on_qpu(planner, qpu), inner.codec, every_steps=every_k, **settings)
         self._inner_layout: ObservationLayout = inner.layout
         self.layout = _longer(self._inner_layout)
         self._row = {agent: r for r, agent in enumerate(env.possible_agents)}

@@ -15,8 +15,10 @@ import numpy as np
 from agents.advice import Advisor, Spent
 from agents.advisor import AdvisorPolicy
 from agents.heuristics import make_policy
-from agents.planning import make_planner, planner_names
+from agents.planning import Planner, planner_names
 from agents.policy import Policy
+from agents.quantum.qpu import Qpu
+from agents.quantum.remote import on_qpu, remote_settings
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
@@ -72,6 +74,8 @@ def run_missions(
     advisor: str = NO_ADVISOR,
     seeds: Iterable[int] = range(10),
     *,
+    planner: Planner | None = None,
+    qpu: Qpu | str | None = None,
     progress: Progress | None = None,
     ledger: Ledger | None = None,
     **settings: Any,
@@ -84,6 +88,8 @@ def run_missions(
         policy: one of ``agents.heuristics.POLICY_NAMES``.
         advisor: one of :func:`advisor_names`; robots with advice follow it, the others the policy.
         seeds: one per mission, each 0 .. 2^64-1.
+        planner: the advisor's planner where it is not the one of that name as it comes; ``advisor`` names the result.
+        qpu: a QPU or the name of a preset that runs the advisor's circuits, see ``AdvisorWrapper``.
         progress: called after every step with the number of steps done.
         ledger: gets a leaf per step and mission; the caller closes it.
         **settings: of the advisor, such as ``every_steps``; see :class:`agents.advice.Advisor`.
@@ -91,7 +97,8 @@ def run_missions(
     Raises:
         ValueError: unknown names or no seeds; PlanningError (a ValueError) where a planner cannot be made.
     """
-    require(advisor in advisor_names(), "advisor", advisor, f"one of {', '.join(advisor_names())}")
+    named = planner is not None or advisor in advisor_names()
+    require(named, "advisor", advisor, f"one of {', '.join(advisor_names())}")
     require(not (policy == "wait" and advisor != NO_ADVISOR), "advisor", advisor, "'none' with policy 'wait'")
     numbers = np.array(list(seeds), np.uint64)
     require(numbers.size > 0, "seeds", numbers.size, "1 or more")
@@ -102,7 +109,8 @@ def run_missions(
     player: Policy = make_policy(policy, episodes.layout, episodes.codec)
     spent = None
     if advisor != NO_ADVISOR:
-        advisors = _advisors(advisor, episodes, numbers, settings)
+        settings = settings if qpu is None else remote_settings(game.suite, game.threats) | settings
+        advisors = _advisors(on_qpu(planner or advisor, qpu), episodes, numbers, settings)
         player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
     wall_s = play(episodes, player, numbers, progress)
     if advisor != NO_ADVISOR:
@@ -148,9 +156,8 @@ class RowStreams(np.random.Generator):
         return np.stack([stream.random(size[1:], dtype) for stream in self._streams])
 
 
-def _advisors(name: str, episodes: Episodes, seeds: np.ndarray, settings: dict[str, Any]) -> list[Advisor]:
+def _advisors(planner: Planner, episodes: Episodes, seeds: np.ndarray, settings: dict[str, Any]) -> list[Advisor]:
     """One advisor per row; they share the planner, which keeps nothing between plans but compiled circuits."""
-    planner = make_planner(name)
     advisors = []
     for seed in seeds:
         advisors.append(Advisor(planner, episodes.codec, **settings))

@@ -14,12 +14,26 @@ def _qaoa(**settings: Any) -> Planner:
     return QAOAPlanner(**settings)
 
 
+def _qpu(**settings: Any) -> Planner:
+    from agents.quantum.remote import RemotePlanner
+
+    return RemotePlanner(**settings)
+
+
+def _offload(**settings: Any) -> Planner:
+    from agents.offload import OffloadPlanner
+
+    return OffloadPlanner(**settings)
+
+
 FACTORIES: dict[str, Callable[..., Planner]] = {
     "random": RandomPlanner,
     "greedy": GreedyPlanner,
     "linear": LinearAssignmentPlanner,
     "exact": ExactPlanner,
     "qaoa": _qaoa,
+    "qpu": _qpu,
+    "offload": _offload,
 }
 
 

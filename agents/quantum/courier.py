@@ -7,7 +7,7 @@ meet the link as it is at the step of the request (assumed: an answer that takes
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agents.planning.problem import Planner
 from qdt_env.security.wire import DOWNLINK, MAX_PAYLOAD_BYTES, UPLINK
@@ -26,12 +26,12 @@ class RequestChannel:
 
     Attributes:
         suite: one of ``qdt_env.security.suites.SUITE_NAMES``.
-        threats: as in ``qdt_env.security.threats_by_name``.
+        threats: as in ``qdt_env.security.threats_by_name``, or "random" for those that the mission's seed draws.
         loss_db: loss of the quantum path to the QPU's site [dB], >= 0; 10 dB are 50 km of fibre.
     """
 
     suite: str = "qkd"
-    threats: str = "none"
+    threats: Any = "none"
     loss_db: float = 10.0
 
 
@@ -125,13 +125,15 @@ class Remote(Protocol):
 
 def _open_link(channel: RequestChannel, seed: int, episode: int) -> "SecureLink":
     # Imported here: it loads the package cryptography, which planning at home does not need.
+    from qdt_env.security.attacks import random_threats
     from qdt_env.security.secure_link import SecureLink
 
+    threats = random_threats(seed, episode) if channel.threats == "random" else channel.threats
     return SecureLink(
         "command post",
         "qpu",
         channel.suite,
-        threats=channel.threats,
+        threats=threats,
         seed=seed,
         episode=episode,
         entity=_LINK_NUMBER,

