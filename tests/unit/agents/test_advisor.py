@@ -1,5 +1,6 @@
 """Advice: when it is asked for, when it is seen, followed and dropped; the wrapper in every mode of the environment."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -264,3 +265,107 @@ def test_only_an_environment_with_a_twin_can_be_wrapped() -> None:
         AdvisorWrapper(Other())
     with pytest.raises(PlanningError, match="unknown planner 'oracle'"):
         wrapped("oracle")
+
+
+# Asynchronous plans
+
+
+class Slow:
+    """A planner that gives each plan a modelled latency and the robots the choices it is told to."""
+
+    name = "slow"
+
+    def __init__(self, latencies: list[float], crossed: bool = False) -> None:
+        self.latencies, self.crossed = list(latencies), crossed
+
+    def plan(self, problem: Any, budget: Any, rng: Any) -> Any:
+        best = make_planner("exact").plan(problem, budget, rng)
+        choice = best.choice[::-1].copy() if self.crossed else best.choice
+        return replace(best, choice=choice, modelled_latency_s=self.latencies.pop(0), planner=self.name)
+
+
+def slow(latencies: list[float], crossed: bool = False, **settings: Any) -> Advisor:
+    return Advisor(Slow(latencies, crossed), CODEC, delay_steps=None, **settings)
+
+
+def test_a_plan_comes_when_its_latency_has_passed() -> None:
+    one = slow([25.0])
+    seen = []
+    for asking in (ASK, NOBODY, NOBODY, NOBODY, NOBODY):
+        advice = one.consult(asking, picture)
+        seen.append((advice.patient.tolist(), advice.age_steps.tolist(), one.waiting))
+    none = ([-1, -1], [0, 0], True)
+    assert seen == [none, none, none, ([0, 1], [3, 3], False), ([0, 1], [4, 4], False)]
+    assert one.spent.records[0].delay_steps == 3 and one.spent.records[0].modelled_latency_s == 25.0
+
+
+def test_a_plan_under_way_does_not_hold_up_newer_ones_and_never_follows_them() -> None:
+    """The first plan takes five steps, the second, from a newer snapshot, one: the first comes too late to count."""
+    one = slow([50.0, 10.0], crossed=True)
+    one.consult(ASK, picture)
+    one.planner.crossed = False  # type: ignore[attr-defined]
+    one.consult(NOBODY, picture)
+    ages = []
+    for asking in (ASK, NOBODY, NOBODY, NOBODY, NOBODY):
+        advice = one.consult(asking, picture)
+        ages.append((advice.patient.tolist(), advice.age_steps.tolist()))
+    assert ages == [
+        ([-1, -1], [0, 0]),
+        ([0, 1], [1, 1]),
+        ([0, 1], [2, 2]),
+        ([0, 1], [3, 3]),  # here the first plan arrives
+        ([0, 1], [4, 4]),
+    ]
+    assert one.spent.plans == 2 and not one.waiting
+
+
+def test_interim_advice_stands_in_and_the_plan_takes_over() -> None:
+    one = slow([20.0], crossed=True, interim=make_planner("greedy"))
+    first = one.consult(ASK, picture)
+    assert first.patient.tolist() == [0, 1] and not one.waiting
+    assert [record.planner for record in one.spent.records] == ["greedy", "slow"]
+    one.drop(0)  # robot 0 follows; robot 1 did not hear
+    assert one.consult(np.array([False, True]), picture).patient.tolist() == [NO_ADVICE, 1]
+    assert not one.redirected.any()
+    last = one.consult(np.array([False, True]), picture)
+    assert last.patient.tolist() == [1, 0] and last.age_steps.tolist() == [2, 2]
+    assert one.redirected.tolist() == [True, False]
+    one.consult(NOBODY, picture)
+    assert not one.redirected.any()
+
+
+def test_a_plan_that_agrees_with_the_interim_advice_turns_nobody_round() -> None:
+    one = slow([20.0], interim=make_planner("greedy"))
+    one.consult(ASK, picture)
+    one.drop(0)
+    for _ in range(2):
+        one.consult(NOBODY, picture)
+        assert not one.redirected.any()
+
+
+def test_robots_with_interim_advice_do_not_wait() -> None:
+    episodes, policy = policy_on_ward(delay_steps=3)
+    interim = policy_on_ward(delay_steps=3)[1]
+    for one in interim.advisors:
+        one.interim = make_planner("greedy")
+    arguments = episodes.out.observation, episodes.out.mask, np.random.default_rng(0)
+    waiting, going = policy.act(*arguments), interim.act(*arguments)
+    tracked = episodes.layout.feature(episodes.out.observation, "self", "tracked")[..., 0] > 0.5
+    heard = episodes.layout.feature(episodes.out.observation, "channel", "last_delivered")[..., 0] > 0.5
+    assert (waiting[tracked & heard] == episodes.codec.wait).all()
+    assert (going[tracked & heard] != episodes.codec.wait).all() and (tracked & heard).any()
+
+
+def test_an_advisor_with_a_qpu_logs_requests_keys_and_places() -> None:
+    env = AdvisorWrapper(
+        hospital_rescue_v0.parallel_env(max_cycles=40, threats="none", suite="qkd-otp"), "qaoa", 6, "heron"
+    )
+    episode(env, seed=3)
+    spent = env.budget.to_dict()
+    assert spent["plans_heron"] >= 1 and spent["plans_local"] >= 1
+    assert spent["requests"] >= 1 and spent["key_bits"] > spent["message_bytes"] > 0
+    sent = [record for record in env.budget.records if record.requests]
+    assert all(record.delay_steps >= 1 and record.modelled_latency_s > 1.0 for record in sent)
+    assert (episode(env, seed=3) == episode(env, seed=3)).all()
+    with pytest.raises(PlanningError, match="planner 'exact' does not run on a QPU; allowed: qaoa, qpu"):
+        AdvisorWrapper(hospital_rescue_v0.parallel_env(), "exact", qpu="heron")
