@@ -88,7 +88,9 @@ def greedy_choice(problem: Problem) -> np.ndarray:
     while open_groups.any():
         candidates = np.where(open_groups[:, None], marginal, np.inf)
         group, option = np.unravel_index(int(np.argmin(candidates)), candidates.shape)
-        if problem.distinct and not _others_can_follow(problem, marginal, open_groups, int(group), int(option)):
+        if problem.distinct and not others_can_follow(
+            problem, np.isfinite(marginal), open_groups, int(group), int(option)
+        ):
             marginal[group, option] = np.inf
             continue
         choice[group] = option
@@ -99,11 +101,16 @@ def greedy_choice(problem: Problem) -> np.ndarray:
     return choice
 
 
-def _others_can_follow(
-    problem: Problem, marginal: np.ndarray, open_groups: np.ndarray, group: int, option: int
-) -> bool:
-    """Whether the still open groups can be placed once the group has taken the option."""
-    remaining = np.where(np.isfinite(marginal), 0.0, np.inf)
+def others_can_follow(problem: Problem, menu: np.ndarray, open_groups: np.ndarray, group: int, option: int) -> bool:
+    """Whether the still open groups can be placed one to one once the group has taken the option.
+
+    Args:
+        problem: says which options are shareable.
+        menu: (G, T) bool, what each group may still take.
+        open_groups: (G,) bool, groups not placed yet.
+        group, option: what would be taken.
+    """
+    remaining = np.where(menu, 0.0, np.inf)
     if not problem.shareable[option]:
         remaining[:, option] = np.inf
     others = open_groups.copy()

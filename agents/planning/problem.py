@@ -5,14 +5,16 @@ pairwise costs per pair of choices, and lower is better. Quantum and classical p
 :class:`Problem` and are scored by the same :meth:`Problem.cost`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
 from agents.planning.validation import PlanningError as PlanningError
-from agents.planning.validation import check_costs, check_matching, check_shapes
+from agents.planning.validation import check_costs, check_features, check_matching, check_shapes
 
 NO_TASK = -1  # option id of "no task / wait"
 _ROWS_PER_BLOCK = 1 << 14  # bounds the memory of costs() to a few MB
@@ -33,10 +35,13 @@ class Problem:
         shareable: (T,) bool, options that several groups may take even when distinct ("no task").
         group_ids: (G,) int64, what the caller calls the groups (robot indices).
         option_ids: (T,) int64, what the caller calls the options (patient slots; ``NO_TASK`` for none); may repeat.
+        features: (G, T) float64 by name, what rank-based planners go by and the cost does not use: "travel_min"
+            minutes until the robot is there, >= 0, "rpm" of who is helped [0, 12]; +inf where there is no such thing.
 
     Raises:
-        PlanningError: shapes disagree, a cost is NaN or -inf, pairwise is infinite or not symmetric, a group has no
-            allowed option, or the distinct rule cannot be met. The message names the group and the option.
+        PlanningError: shapes disagree, a feature is NaN, a cost is NaN or -inf, pairwise is infinite or not symmetric,
+            a group has no allowed option, or the distinct rule cannot be met. The message names the group and the
+            option.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Problem:
     shareable: np.ndarray
     group_ids: np.ndarray
     option_ids: np.ndarray
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         dtypes = {
@@ -55,12 +61,13 @@ class Problem:
             "group_ids": np.int64,
             "option_ids": np.int64,
         }
-        for field, dtype in dtypes.items():
-            array: np.ndarray = np.array(getattr(self, field), dtype=dtype)
-            array.flags.writeable = False
-            object.__setattr__(self, field, array)
+        for name, dtype in dtypes.items():
+            object.__setattr__(self, name, _frozen(getattr(self, name), dtype))
+        frozen = {name: _frozen(values, np.float64) for name, values in self.features.items()}
+        object.__setattr__(self, "features", MappingProxyType(frozen))
         check_shapes(self)
         check_costs(self)
+        check_features(self)
         if self.distinct:
             check_matching(self)
 
@@ -73,6 +80,7 @@ class Problem:
         name: str = "assignment",
         distinct: bool = False,
         shareable: np.ndarray | None = None,
+        features: Mapping[str, np.ndarray] | None = None,
     ) -> "Problem":
         """A problem whose ids count from 0, without couplings or shareable options unless given."""
         linear = np.asarray(linear, dtype=np.float64)
@@ -87,6 +95,7 @@ class Problem:
             shareable=np.zeros(options, dtype=bool) if shareable is None else shareable,
             group_ids=np.arange(groups),
             option_ids=np.arange(options),
+            features=features or {},
         )
 
     @property
@@ -192,6 +201,13 @@ class Problem:
         return float(np.sqrt(interaction / main)) if main > 0.0 else float("inf")
 
 
+def _frozen(values: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
+    """A read-only copy."""
+    array: np.ndarray = np.array(values, dtype=dtype)
+    array.flags.writeable = False
+    return array
+
+
 @dataclass(frozen=True)
 class Budget:
     """What one call of a planner may spend; None means unlimited (for shots: the planner's default).
@@ -212,10 +228,10 @@ class Budget:
     def __post_init__(self) -> None:
         if self.time_s is not None and not self.time_s > 0.0:
             raise PlanningError(f"budget time_s: must be > 0 or None, got {self.time_s}")
-        for field in ("evaluations", "shots"):
-            limit = getattr(self, field)
+        for name in ("evaluations", "shots"):
+            limit = getattr(self, name)
             if limit is not None and (not isinstance(limit, int | np.integer) or isinstance(limit, bool) or limit < 1):
-                raise PlanningError(f"budget {field}: must be an integer >= 1 or None, got {limit!r}")
+                raise PlanningError(f"budget {name}: must be an integer >= 1 or None, got {limit!r}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.planning.classical import ExactPlanner, GreedyPlanner, LinearAssignmentPlanner, RandomPlanner
 from agents.planning.problem import Planner, PlanningError
+from agents.planning.ranking import CriticalPlanner, NearestPlanner
 
 
 def _qaoa(**settings: Any) -> Planner:
@@ -28,6 +29,8 @@ def _offload(**settings: Any) -> Planner:
 
 FACTORIES: dict[str, Callable[..., Planner]] = {
     "random": RandomPlanner,
+    "nearest": NearestPlanner,
+    "critical": CriticalPlanner,
     "greedy": GreedyPlanner,
     "linear": LinearAssignmentPlanner,
     "exact": ExactPlanner,

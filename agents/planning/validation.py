@@ -51,6 +51,17 @@ def check_costs(problem: "Problem") -> None:
             raise PlanningError(f"linear: group {problem.group_ids[g]} has no allowed option")
 
 
+def check_features(problem: "Problem") -> None:
+    """Raise PlanningError at a feature that does not fit (G, T) or cannot be ranked."""
+    for name, values in problem.features.items():
+        if values.shape != problem.linear.shape:
+            raise PlanningError(f"feature {name!r}: expected shape {problem.linear.shape}, got {values.shape}")
+        for g, t in np.argwhere(np.isnan(values)):
+            raise PlanningError(
+                f"feature {name!r}: nan for group {problem.group_ids[g]}, column {t}; it must be a number"
+            )
+
+
 def check_matching(problem: "Problem") -> None:
     """Raise PlanningError where the distinct rule cannot be met, naming a group that finds no option of its own.
 

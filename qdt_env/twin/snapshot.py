@@ -64,8 +64,12 @@ class TwinSnapshot:
 
     def travel_time_s(self, robot: int) -> Array:
         """(Z,) float32 seconds from robot number ``robot`` to every zone by the believed map, inf where unreachable."""
+        return self.times_from_s(int(self.robot_zone[robot]), int(self.robot_kind[robot]))
+
+    def times_from_s(self, zone: int, kind: int) -> Array:
+        """(Z,) float32 seconds between ``zone`` and every zone for a robot kind, inf where unreachable."""
         times = np.empty(self.building.n_zones, np.float32)
-        travel_times(self.hierarchy, self._arc_times(int(self.robot_kind[robot])), int(self.robot_zone[robot]), times)
+        travel_times(self.hierarchy, self._arc_times(kind), zone, times)
         return times
 
     def exit_time_s(self, robot: int) -> Array:
