@@ -9,25 +9,22 @@ snapshot is left out. Until a plan is there, the advice of ``interim`` (a quick 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from agents.advice_budget import PlanRecord, Spent, record_of
-from agents.planning import NO_TASK, Budget, Plan, Planner, PlanningError, Problem, triage_assignment
+from agents.advice_families import FAMILIES, NO_ADVICE, Offer, Question, pose, read_plan
+from agents.planning import Budget, Plan, Planner, PlanningError
 from agents.quantum.courier import Courier, Remote, RequestChannel
 from agents.quantum.qpu import steps_until
-from qdt_env.physical.state import TRACKED
-from qdt_env.spaces import CONTINUE, ActionCodec
+from qdt_env.spaces import ActionCodec
 from qdt_env.twin.snapshot import TwinSnapshot
 
 __all__ = ["NO_ADVICE", "Advice", "Advisor", "PlanRecord", "Spent", "read_plan"]
 
-NO_ADVICE = -1
 _STREAM = 0xAD  # keeps the planners' draws apart from those of other users of the seed
-_MINUTES_PER_HOUR = 60.0
-_NOTHING = 1e-9  # survivors per minute: rounding, and no gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +32,7 @@ class Advice:
     """What the robots are told at one step.
 
     Attributes:
-        patient: (R,) int32 patient slot to go to, -1 no advice.
+        patient: (R,) int32 patient slot to go to, or to fetch a kit for; -1 no advice.
         action: (R,) int32 action number that does so under task control; -1 no advice, or move control.
         age_steps: (R,) int32 steps since the snapshot that it was computed from, >= 0; 0 without advice.
         value: (R,) float32 expected survivors gained per hour of the robot's time, as the planner claims, >= 0.
@@ -54,14 +51,18 @@ class Told:
     Attributes:
         arrives: step at which it is there.
         made: step of its snapshot.
+        concerned: (R,) bool, robots that the plan is about.
         patient: (R,) int32, -1 for nothing.
         value: (R,) float32 as in :class:`Advice`.
+        fetching: (R,) bool, robots that fetch a kit for the patient first.
     """
 
     arrives: int
     made: int
+    concerned: np.ndarray
     patient: np.ndarray
     value: np.ndarray
+    fetching: np.ndarray
 
 
 class Advisor:
@@ -73,7 +74,7 @@ class Advisor:
     Attributes:
         planner: what solves the problems.
         codec: action numbers.
-        every_steps, delay_steps, interim, channel, max_options, minimum_trust, budget: see the arguments.
+        every_steps, delay_steps, interim, channel, offer, families, budget: see the arguments.
         spent: what was spent since the advisor was made (a new episode does not clear it).
         redirected: (R,) bool, robots that the plan which has just come sends elsewhere than its interim advice did,
             which they have taken. Who is still on the way may turn round.
@@ -90,6 +91,8 @@ class Advisor:
         channel: RequestChannel | None = None,
         max_options: int = 6,
         minimum_trust: float = 0.0,
+        positions: int = 1,
+        families: Sequence[str] = ("triage", "supply"),
         budget: Budget | None = None,
     ) -> None:
         """An advisor for missions of one kind; call :meth:`reset` before each.
@@ -103,6 +106,8 @@ class Advisor:
             channel: what requests to a QPU travel over; None for a way without loss, attacks and keys.
             max_options: patients offered to the planner at most, >= 1.
             minimum_trust: patients trusted less are not offered, [0, 1].
+            positions: patients planned ahead for a tracked robot, 1 or 2.
+            families: what is planned, of "triage" (tracked robots) and "supply" (legged ones).
             budget: what one plan may spend.
 
         Raises:
@@ -112,15 +117,18 @@ class Advisor:
             ("every_steps", every_steps, 1),
             ("delay_steps", 0 if delay_steps is None else delay_steps, 0),
             ("max_options", max_options, 1),
+            ("positions", positions, 1),
         ):
             if value < least:
                 raise PlanningError(f"advisor {name}: must be >= {least}, got {value}")
         if not 0.0 <= minimum_trust <= 1.0:
             raise PlanningError(f"advisor minimum_trust: must be in [0, 1], got {minimum_trust}")
+        if not families or not set(families) <= set(FAMILIES):
+            raise PlanningError(f"advisor families: must be some of {', '.join(FAMILIES)}, got {tuple(families)}")
         self.planner, self.codec = planner, codec
         self.every_steps, self.delay_steps, self.interim = every_steps, delay_steps, interim
         self.channel = channel
-        self.max_options, self.minimum_trust = max_options, minimum_trust
+        self.offer, self.families = Offer(max_options, minimum_trust, positions), tuple(families)
         self.budget = budget or Budget()
         self.spent = Spent()
         self.reset(0)
@@ -135,12 +143,14 @@ class Advisor:
             self._courier = Courier(self.channel, seed, episode)
             self._solver = self.planner.bound(self._courier)
         self._step = 0
-        self._planned_step = -self.every_steps
+        self._planned_step: dict[str, int] = {}
+        self._kinds: np.ndarray | None = None
         self._asked = np.zeros(0, bool)
         self._pending: list[Told] = []
         self._patient = np.zeros(0, np.int32)
         self._value = np.zeros(0, np.float32)
         self._made = np.zeros(0, np.int64)
+        self._fetching = np.zeros(0, bool)
         self._taken = np.zeros((0, 2), np.int64)
         self.redirected = np.zeros(0, bool)
 
@@ -161,9 +171,9 @@ class Advisor:
         """
         if not self._patient.size:
             self._forget(asking.size)
-        newly = bool((asking & ~self._asked).any())
-        if newly or (asking.any() and self._step - self._planned_step >= self.every_steps):
-            self._plan(snapshot)
+        due = self._due(asking)
+        if due:
+            self._plan(due, snapshot())
         self._asked = asking.copy()
         self._hear()
         given = self._patient != NO_ADVICE
@@ -186,6 +196,7 @@ class Advisor:
         self._patient = np.full(robots, NO_ADVICE, np.int32)
         self._value = np.zeros(robots, np.float32)
         self._made = np.full(robots, -1, np.int64)
+        self._fetching = np.zeros(robots, bool)
         self._taken = np.full((robots, 2), -1, np.int64)  # patient and step of the snapshot, of what was dropped last
         self._asked = np.zeros(robots, bool)
 
@@ -193,8 +204,9 @@ class Advisor:
         """Take over the plans that are there now, oldest snapshot first; a robot never goes back to an older one."""
         self.redirected = np.zeros(self._patient.size, bool)
         for told in sorted((t for t in self._pending if t.arrives <= self._step), key=lambda t: (t.made, t.arrives)):
-            newer = told.made >= self._made
+            newer = told.concerned & (told.made >= self._made)
             self._patient[newer], self._value[newer] = told.patient[newer], told.value[newer]
+            self._fetching[newer] = told.fetching[newer]
             self._made[newer] = told.made
             same_snapshot = newer & (self._taken[:, 1] == told.made) & (self._taken[:, 0] != NO_ADVICE)
             self.redirected = np.where(
@@ -207,78 +219,56 @@ class Advisor:
     def _actions(self) -> np.ndarray:
         if self.codec.control != "task":
             return np.full(self._patient.size, NO_ADVICE, np.int32)
-        first = self.codec.patient(0)
-        return np.where(self._patient == NO_ADVICE, NO_ADVICE, first + self._patient).astype(np.int32)
+        goes = np.where(self._fetching, self.codec.service("kit"), self.codec.patient(0) + self._patient)
+        return np.where(self._patient == NO_ADVICE, NO_ADVICE, goes).astype(np.int32)
 
-    def _plan(self, snapshot: Callable[[], TwinSnapshot]) -> None:
-        started_s = time.perf_counter()
-        picture = snapshot()
-        self._planned_step = self._step
-        free, at_work = self._crew(picture)
-        if not free:
-            return
-        problem = triage_assignment(
-            picture,
-            robots=free,
-            at_work=at_work,
-            unseen=True,
-            max_options=self.max_options,
-            minimum_trust=self.minimum_trust,
-            config=picture.physical,
-        )
-        self.spent.extraction_s += time.perf_counter() - started_s
-        if problem.options == 1:
-            return  # nobody to go to
+    def _due(self, asking: np.ndarray) -> list[str]:
+        """Families that have a robot asking which did not ask before, or asking still when it is time again."""
+        due = []
+        for family in self.families:
+            kind = asking if self._kinds is None else asking & (self._kinds == FAMILIES[family])
+            late = self._step - self._planned_step.get(family, -self.every_steps) >= self.every_steps
+            if bool((kind & ~self._asked).any()) or (late and bool(kind.any())):
+                due.append(family)
+        return due
+
+    def _plan(self, families: list[str], picture: TwinSnapshot) -> None:
+        """Put the questions of these families to the planner and its plans on their way to the robots."""
+        self._kinds = picture.robot_kind
+        for family in families:
+            started_s = time.perf_counter()
+            self._planned_step[family] = self._step
+            question = pose(family, picture, self.codec, self.offer)
+            self.spent.extraction_s += time.perf_counter() - started_s
+            if question is not None:
+                self._solve(question, picture)
+
+    def _solve(self, question: Question, picture: TwinSnapshot) -> None:
+        """Plan, with interim advice where the plan is late."""
         if self._courier is not None:
             self._courier.follow(picture.step, picture.dt_s)
-        plan = self._solver.plan(problem, self.budget, self._rng)
+        plan = self._solver.plan(question.problem, self.budget, self._rng)
         delay_steps = self.delay_steps
         if delay_steps is None:
             delay_steps = steps_until(plan.modelled_latency_s, picture.dt_s)
         if delay_steps and self.interim is not None:
-            meanwhile = self.interim.plan(problem, self.budget, self._rng)
-            self._tell(picture, problem, meanwhile, at_work, 0)
-        self._tell(picture, problem, plan, at_work, delay_steps)
+            self._tell(question, self.interim.plan(question.problem, self.budget, self._rng), picture, 0)
+        self._tell(question, plan, picture, delay_steps)
 
-    def _tell(
-        self, picture: TwinSnapshot, problem: Problem, plan: Plan, at_work: dict[int, int], delay_steps: int
-    ) -> None:
-        """Note a plan in the log and put it on its way to the robots."""
-        robots = problem.groups - len(set(at_work) & set(problem.group_ids.tolist()))
+    def _tell(self, question: Question, plan: Plan, picture: TwinSnapshot, delay_steps: int) -> None:
+        """Note a plan in the log and put it on its way."""
         self.spent.records.append(
-            record_of(plan, problem, step=picture.step, family="triage", robots=robots, delay_steps=delay_steps)
+            record_of(
+                plan,
+                question.problem,
+                step=picture.step,
+                family=question.family,
+                robots=question.robots.size,
+                delay_steps=delay_steps,
+            )
         )
-        patient, value = read_plan(problem, plan, picture.robot_kind.size)
-        patient[list(at_work)] = NO_ADVICE
-        self._pending.append(Told(self._step + delay_steps, self._step, patient, value))
-
-    def _crew(self, picture: TwinSnapshot) -> tuple[list[int], dict[int, int]]:
-        """Robots believed free, and those believed at work with their patients."""
-        fit = picture.robot_alive & (picture.robot_kind == TRACKED) & (picture.robot_patient < 0)
-        free, at_work = [], {}
-        for robot in np.flatnonzero(fit).tolist():
-            task = int(picture.robot_task[robot])
-            if self.codec.control != "task" or task == CONTINUE:
-                free.append(robot)
-            elif task < self.codec.first_service:
-                at_work[robot] = task - self.codec.patient(0)
-        return free, at_work
-
-
-def read_plan(problem: Problem, plan: Plan, robots: int) -> tuple[np.ndarray, np.ndarray]:
-    """Patients (R,) int32 and claimed values (R,) float32 [survivors per hour] of a plan.
-
-    A robot's value is its own linear gain and half of that of its couplings, the other half being the others'. A robot
-    without which the plan would be as good gets no advice: it may find something better to do, such as clearing a way.
-    """
-    patient = np.full(robots, NO_ADVICE, np.int32)
-    value = np.zeros(robots, np.float32)
-    groups = np.arange(problem.groups)
-    for g, robot in enumerate(problem.group_ids.tolist()):
-        t = int(plan.choice[g])
-        own = float(problem.linear[g, t])
-        shared = float(problem.pairwise[g, t, groups, plan.choice].sum())
-        if problem.option_ids[t] != NO_TASK and own + shared < -_NOTHING:
-            patient[robot] = problem.option_ids[t]
-            value[robot] = max(0.0, -(own + 0.5 * shared)) * _MINUTES_PER_HOUR
-    return patient, value
+        patient, value = read_plan(question.problem, plan, picture.robot_kind.size)
+        patient[~np.isin(np.arange(patient.size), question.robots)] = NO_ADVICE
+        concerned = picture.robot_kind == FAMILIES[question.family]
+        told = Told(self._step + delay_steps, self._step, concerned, patient, value, question.fetching)
+        self._pending.append(told)

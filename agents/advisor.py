@@ -39,7 +39,7 @@ ADVICE_FEATURES = ("given", "slot", *(f"patient_{name}" for name in PATIENT_FEAT
 
 
 def robots_asking(layout: ObservationLayout, observation: np.ndarray) -> np.ndarray:
-    """Which robots ask for advice: tracked, without a task, carrying nobody.
+    """Which robots ask for advice: tracked or legged, without a task, carrying nobody.
 
     Args:
         layout: of the observations.
@@ -52,7 +52,7 @@ def robots_asking(layout: ObservationLayout, observation: np.ndarray) -> np.ndar
     def own(name: str) -> np.ndarray:
         return np.asarray(layout.feature(observation, "self", name)[..., 0] > 0.5)
 
-    return own("tracked") & ~own("busy") & ~own("carrying")
+    return (own("tracked") | own("legged")) & ~own("busy") & ~own("carrying")
 
 
 def robots_hearing(layout: ObservationLayout, observation: np.ndarray) -> np.ndarray:
