@@ -16,7 +16,8 @@ import numpy as np
 
 from agents.advice_budget import PlanRecord, Spent, record_of
 from agents.advice_families import FAMILIES, NO_ADVICE, Offer, Question, pose, read_plan
-from agents.planning import Budget, Plan, Planner, PlanningError
+from agents.advice_routes import Guide
+from agents.planning import Budget, Plan, Planner, PlanningError, Problem
 from agents.quantum.courier import Courier, Remote, RequestChannel
 from agents.quantum.qpu import steps_until
 from qdt_env.spaces import ActionCodec
@@ -33,7 +34,8 @@ class Advice:
 
     Attributes:
         patient: (R,) int32 patient slot to go to, or to fetch a kit for; -1 no advice.
-        action: (R,) int32 action number that does so under task control; -1 no advice, or move control.
+        action: (R,) int32 action number that does so; under move control the next passage of the route, or the work
+            to do in the robot's zone; -1 no advice.
         age_steps: (R,) int32 steps since the snapshot that it was computed from, >= 0; 0 without advice.
         value: (R,) float32 expected survivors gained per hour of the robot's time, as the planner claims, >= 0.
     """
@@ -142,6 +144,7 @@ class Advisor:
         if isinstance(self.planner, Remote):
             self._courier = Courier(self.channel, seed, episode)
             self._solver = self.planner.bound(self._courier)
+        self._guide = Guide(self.codec, self._route) if self.codec.control == "move" else None
         self._step = 0
         self._planned_step: dict[str, int] = {}
         self._kinds: np.ndarray | None = None
@@ -171,15 +174,20 @@ class Advisor:
         """
         if not self._patient.size:
             self._forget(asking.size)
+        picture = None
+        if self._guide is not None:  # the next passage depends on where everybody is now
+            picture = snapshot()
+            self._settle(picture)
         due = self._due(asking)
         if due:
-            self._plan(due, snapshot())
+            picture = picture or snapshot()
+            self._plan(due, picture)
         self._asked = asking.copy()
         self._hear()
         given = self._patient != NO_ADVICE
         advice = Advice(
             patient=self._patient.copy(),
-            action=self._actions(),
+            action=self._actions(picture),
             age_steps=np.where(given, self._step - self._made, 0).astype(np.int32),
             value=self._value.copy(),
         )
@@ -216,15 +224,35 @@ class Advisor:
             )
         self._pending = [told for told in self._pending if told.arrives > self._step]
 
-    def _actions(self) -> np.ndarray:
-        if self.codec.control != "task":
-            return np.full(self._patient.size, NO_ADVICE, np.int32)
+    def _actions(self, picture: TwinSnapshot | None) -> np.ndarray:
+        if self._guide is not None and picture is not None:
+            return self._guide.actions(picture, self._patient, self._fetching)
         goes = np.where(self._fetching, self.codec.service("kit"), self.codec.patient(0) + self._patient)
         return np.where(self._patient == NO_ADVICE, NO_ADVICE, goes).astype(np.int32)
+
+    def _settle(self, picture: TwinSnapshot) -> None:
+        """Under move control: errands that are over are dropped, and who carries somebody has that errand."""
+        for robot in np.flatnonzero(Guide.over(picture, self._patient)).tolist():
+            self.drop(robot)
+        carrying = picture.robot_patient >= 0
+        self._patient[carrying] = picture.robot_patient[carrying]
+        self._made[carrying] = self._step
+
+    def _route(self, problem: Problem, picture: TwinSnapshot) -> Plan:
+        """Plan routes; they are needed now, so a planner whose plans come late leaves that to the interim one."""
+        planner = self.interim or self._solver
+        if self._courier is not None:
+            self._courier.follow(picture.step, picture.dt_s)
+        plan = planner.plan(problem, self.budget, self._rng)
+        log = record_of(plan, problem, step=picture.step, family="routing", robots=problem.groups, delay_steps=0)
+        self.spent.records.append(log)
+        return plan
 
     def _due(self, asking: np.ndarray) -> list[str]:
         """Families that have a robot asking which did not ask before, or asking still when it is time again."""
         due = []
+        if self._guide is not None:  # robots ask at every zone; those with an errand go on with it
+            asking = asking & (self._patient == NO_ADVICE)
         for family in self.families:
             kind = asking if self._kinds is None else asking & (self._kinds == FAMILIES[family])
             late = self._step - self._planned_step.get(family, -self.every_steps) >= self.every_steps
@@ -238,10 +266,16 @@ class Advisor:
         for family in families:
             started_s = time.perf_counter()
             self._planned_step[family] = self._step
-            question = pose(family, picture, self.codec, self.offer)
+            question = pose(family, picture, self.codec, self.offer, self._held())
             self.spent.extraction_s += time.perf_counter() - started_s
             if question is not None:
                 self._solve(question, picture)
+
+    def _held(self) -> dict[int, int]:
+        """Patients of the robots that are on an errand, under move control."""
+        if self._guide is None:
+            return {}
+        return {int(robot): int(self._patient[robot]) for robot in np.flatnonzero(self._patient != NO_ADVICE)}
 
     def _solve(self, question: Question, picture: TwinSnapshot) -> None:
         """Plan, with interim advice where the plan is late."""
@@ -270,5 +304,7 @@ class Advisor:
         patient, value = read_plan(question.problem, plan, picture.robot_kind.size)
         patient[~np.isin(np.arange(patient.size), question.robots)] = NO_ADVICE
         concerned = picture.robot_kind == FAMILIES[question.family]
+        if self._guide is not None:
+            concerned &= np.isin(np.arange(patient.size), question.robots)
         told = Told(self._step + delay_steps, self._step, concerned, patient, value, question.fetching)
         self._pending.append(told)

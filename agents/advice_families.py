@@ -4,6 +4,7 @@ Tracked robots ask the triage question: which patient next, and with two positio
 the supply question: which patient to bring the next kit to; one without kits is sent to fetch some first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,9 +53,19 @@ class Offer:
     positions: int = 1
 
 
-def pose(family: str, picture: TwinSnapshot, codec: ActionCodec, offer: Offer) -> Question | None:
-    """The question of a family; None where no robot of its kind is free or nobody needs it."""
-    free, at_work = crew(picture, codec, FAMILIES[family])
+def pose(
+    family: str, picture: TwinSnapshot, codec: ActionCodec, offer: Offer, held: Mapping[int, int] | None = None
+) -> Question | None:
+    """The question of a family; None where no robot of its kind is free or nobody needs it.
+
+    Args:
+        family: one of ``FAMILIES``.
+        picture: what the twin believes now.
+        codec: tells what the robots are doing, under task control.
+        offer: what is put before the planner.
+        held: patients by robot of those that are on their way under move control, where their actions do not tell.
+    """
+    free, at_work = crew(picture, codec, FAMILIES[family], held or {})
     if not free:
         return None
     fetching = np.zeros(picture.robot_kind.size, bool)
@@ -70,7 +81,13 @@ def pose(family: str, picture: TwinSnapshot, codec: ActionCodec, offer: Offer) -
             config=picture.physical,
         )
     else:
-        supply = supply_delivery(picture, robots=free, max_options=offer.max_options, minimum_trust=offer.minimum_trust)
+        supply = supply_delivery(
+            picture,
+            robots=free,
+            unseen=True,
+            max_options=offer.max_options,
+            minimum_trust=offer.minimum_trust,
+        )
         problem = _without(supply.problem, at_work)
         fetching[problem.group_ids[supply.source != OWN_LOAD]] = True
     if problem.options == 1 or not problem.groups:
@@ -78,13 +95,17 @@ def pose(family: str, picture: TwinSnapshot, codec: ActionCodec, offer: Offer) -
     return Question(family, problem, np.array(free, np.int64), fetching)
 
 
-def crew(picture: TwinSnapshot, codec: ActionCodec, kind: int) -> tuple[list[int], dict[int, int]]:
+def crew(
+    picture: TwinSnapshot, codec: ActionCodec, kind: int, held: Mapping[int, int]
+) -> tuple[list[int], dict[int, int]]:
     """Robots of a kind believed free, and those believed at work with their patients."""
     fit = picture.robot_alive & (picture.robot_kind == kind) & (picture.robot_patient < 0)
     free, at_work = [], {}
     for robot in np.flatnonzero(fit).tolist():
         task = int(picture.robot_task[robot])
-        if codec.control != "task" or task == CONTINUE:
+        if robot in held:
+            at_work[robot] = held[robot]
+        elif codec.control != "task" or task == CONTINUE:
             free.append(robot)
         elif task < codec.first_service:
             at_work[robot] = task - codec.patient(0)

@@ -100,13 +100,16 @@ class AdvisorPolicy:
         advised = np.full(asking.shape, CONTINUE, np.int32)
         waits = np.zeros(asking.shape, bool)
         shown = mask.copy()
+        kinds = self.layout.slice(observation, "self")[..., 0, :3].argmax(-1)
         for row, advisor in enumerate(self.advisors):
             action, turns = self._advice(row, advisor, asking[row], observation[row], mask[row])
             follows = (asking[row] | turns) & hearing[row] & (action != NO_ADVICE)
             advised[row, follows] = action[follows]
             waits[row] = asking[row] & ~follows & advisor.waiting
             for robot in np.flatnonzero(follows):
-                shown[row, np.arange(follows.size) != robot, action[robot]] = 0
+                rivals = kinds[row] == kinds[row, robot]  # a kit helps a patient whom somebody else digs out
+                rivals[robot] = False
+                shown[row, rivals, action[robot]] = 0
         actions = self.base.act(observation, shown, rng)
         recharges = actions == self.codec.service("recharge")
         actions = np.where(waits & ~recharges, self.codec.wait, actions)

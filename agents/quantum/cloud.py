@@ -10,6 +10,9 @@ import numpy as np
 
 from agents.planning.classical import greedy_choice
 from agents.planning.problem import Problem
+from agents.quantum.calibrations import Noise
+from agents.quantum.circuits import build
+from agents.quantum.gates import Circuit, Gate
 from agents.quantum.ising import Ising, encode, penalised
 from agents.quantum.job import Answer, Job, JobError, pack_answer, read_job
 from agents.quantum.qpu import Qpu
@@ -62,6 +65,13 @@ def draw(probabilities: np.ndarray, shots: int, rng: np.random.Generator) -> np.
 
 def _measured(job: Job, layout: Ising, qpu: Qpu, rng: np.random.Generator) -> np.ndarray:
     """Bit strings (shots, n) that the circuit gives."""
+    if qpu.noisy and qpu.calibration.noise != Noise():
+        from agents.quantum.trajectories import circuit_probabilities  # compiles on first use
+
+        probabilities = circuit_probabilities(
+            _circuit(job), qpu.calibration.noise, trajectories=qpu.trajectories, rng=rng
+        )
+        return bits_of(draw(probabilities, job.shots, rng), layout.qubits)
     from agents.quantum.simulator import IsingSimulation, Simulation  # compiles on first use
 
     if isinstance(job.instance, Ising):
@@ -70,6 +80,20 @@ def _measured(job: Job, layout: Ising, qpu: Qpu, rng: np.random.Generator) -> np
     simulation = Simulation(job.instance, job.ansatz)
     found = draw(simulation.probabilities(job.gammas, job.betas), job.shots, rng)
     return one_hot(simulation.decode(found)[0], layout)
+
+
+def _circuit(job: Job) -> Circuit:
+    """The gate list of a job; a gauged instance is an Ising energy under a transverse field."""
+    if isinstance(job.instance, Problem):
+        return build(job.instance, job.ansatz, job.gammas, job.betas)
+    ising = job.instance
+    gates = [Gate("H", (qubit,)) for qubit in range(ising.qubits)]
+    for gamma, beta in zip(job.gammas.tolist(), job.betas.tolist(), strict=True):
+        gates += [Gate("RZ", (qubit,), 2.0 * gamma * h) for qubit, h in enumerate(ising.h.tolist())]
+        couplings = zip(ising.pairs.tolist(), ising.J.tolist(), strict=True)
+        gates += [Gate("ZZ", (i, j), 2.0 * gamma * J) for (i, j), J in couplings]
+        gates += [Gate("RX", (qubit,), -2.0 * beta) for qubit in range(ising.qubits)]
+    return Circuit(ising.qubits, 0, tuple(gates))
 
 
 def bits_of(states: np.ndarray, qubits: int) -> np.ndarray:
