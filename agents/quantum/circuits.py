@@ -24,8 +24,7 @@ import numpy as np
 from agents.planning.problem import PlanningError, Problem
 from agents.quantum.gates import Circuit, Gate, inverse, multiplexed
 from agents.quantum.ising import Ising, encode, penalised, penalty_ising
-
-ANSATZE = ("penalty-x", "xy-ring", "grover", "swap")
+from agents.quantum.simulator import ANSAETZE
 
 
 def build(
@@ -35,7 +34,7 @@ def build(
 
     Args:
         problem: with at least one group that has a choice.
-        ansatz: one of :data:`ANSATZE`.
+        ansatz: one of :data:`agents.quantum.simulator.ANSAETZE`.
         gammas: (p,) cost angles [rad per standard deviation].
         betas: (p,) mixer angles [rad].
         penalty_factor: weight of penalties in bounds of the cost's range.
@@ -57,8 +56,10 @@ def build(
     layout = _Layout(ising.registers, problem.options, problem.distinct and ansatz in ("grover", "swap"))
     flips, spreading = _start(ansatz, layout)
     gates = flips + spreading
+    # Equal costs leave rounding noise as their spread.
+    level = spread <= 1e-14 * float(abs(ising.offset) + np.abs(ising.h).sum() + np.abs(ising.J).sum())
     for gamma, beta in zip(gammas.tolist(), betas.tolist(), strict=True):
-        gates += _phases(ising, gamma / spread if spread > 0.0 else 0.0)
+        gates += _phases(ising, 0.0 if level else gamma / spread)
         gates += _mixer(ansatz, beta, layout, spreading)
     return Circuit(qubits=ising.qubits, ancillas=len(layout.free), gates=tuple(gates))
 
@@ -69,8 +70,8 @@ def cost_hamiltonian(problem: Problem, ansatz: str, penalty_factor: float = 1.0)
     Raises:
         PlanningError: as :func:`build`.
     """
-    if ansatz not in ANSATZE:
-        raise PlanningError(f"unknown ansatz {ansatz!r}; allowed: {', '.join(ANSATZE)}")
+    if ansatz not in ANSAETZE:
+        raise PlanningError(f"unknown ansatz {ansatz!r}; allowed: {', '.join(ANSAETZE)}")
     if ansatz == "penalty-x":
         ising = penalty_ising(problem, penalty_factor)
         # Z strings are orthogonal over all 2^n strings.

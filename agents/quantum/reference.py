@@ -50,7 +50,7 @@ def reference_probabilities(
 
     Args:
         problem: as :func:`agents.quantum.circuits.build` takes it.
-        ansatz: one of :data:`agents.quantum.circuits.ANSATZE`.
+        ansatz: one of :data:`agents.quantum.simulator.ANSAETZE`.
         gammas: (p,) cost angles [rad per standard deviation].
         betas: (p,) mixer angles [rad].
         device: PennyLane device name, hardware plugins included.
@@ -114,7 +114,7 @@ def check_device(name: str) -> None:
     _make_device(name, 2, None)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8)  # a device may keep its state vector
 def _node(device: str, wires: int, qubits: int, shots: int | None, seed: int | None) -> Callable[..., Any]:
     """A QNode (circuit, noise) -> probabilities of the first ``qubits`` wires."""
     made = _make_device(device, wires, seed)

@@ -7,9 +7,10 @@ import pytest
 from scipy.linalg import expm
 
 from agents.planning import PlanningError, Problem
-from agents.quantum.circuits import ANSATZE, build, cost_hamiltonian
+from agents.quantum.circuits import build, cost_hamiltonian
 from agents.quantum.gates import pair_action
 from agents.quantum.ising import penalty_ising
+from agents.quantum.simulator import ANSAETZE
 
 SIZES = [(1, 3), (2, 2), (2, 3), (3, 3), (2, 4), (3, 4)]
 
@@ -150,7 +151,7 @@ def test_penalty_x_is_the_ansatz_over_all_strings():
     assert np.abs(found - np.abs(state) ** 2).max() <= 1e-12
 
 
-@pytest.mark.parametrize("ansatz", ANSATZE)
+@pytest.mark.parametrize("ansatz", ANSAETZE)
 def test_spread_is_the_standard_deviation_over_the_basis_states(ansatz):
     problem = random_problem(np.random.default_rng(7), 3, 3)
     ising, spread = cost_hamiltonian(problem, ansatz)
@@ -163,7 +164,7 @@ def test_spread_is_the_standard_deviation_over_the_basis_states(ansatz):
 
 def test_native_gates_give_the_same_probabilities():
     problem = random_problem(np.random.default_rng(8), 2, 3)
-    for ansatz in ANSATZE:
+    for ansatz in ANSAETZE:
         circuit = build(problem, ansatz, np.array([0.4, 0.9]), np.array([0.7, 0.2]))
         difference = np.abs(final_state(circuit)) ** 2 - np.abs(final_state(circuit.native)) ** 2
         assert np.abs(difference).max() <= 1e-12
