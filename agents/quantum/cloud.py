@@ -69,7 +69,7 @@ def _measured(job: Job, layout: Ising, qpu: Qpu, rng: np.random.Generator) -> np
         from agents.quantum.trajectories import circuit_probabilities  # compiles on first use
 
         probabilities = circuit_probabilities(
-            _circuit(job), qpu.calibration.noise, trajectories=qpu.trajectories, rng=rng
+            circuit_of(job), qpu.calibration.noise, trajectories=qpu.trajectories, rng=rng
         )
         return bits_of(draw(probabilities, job.shots, rng), layout.qubits)
     from agents.quantum.simulator import IsingSimulation, Simulation  # compiles on first use
@@ -82,7 +82,7 @@ def _measured(job: Job, layout: Ising, qpu: Qpu, rng: np.random.Generator) -> np
     return one_hot(simulation.decode(found)[0], layout)
 
 
-def _circuit(job: Job) -> Circuit:
+def circuit_of(job: Job) -> Circuit:
     """The gate list of a job; a gauged instance is an Ising energy under a transverse field."""
     if isinstance(job.instance, Problem):
         return build(job.instance, job.ansatz, job.gammas, job.betas)

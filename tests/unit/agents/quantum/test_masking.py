@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from agents.planning import Problem
-from agents.quantum.ising import encode
+from agents.quantum.ising import encode, penalty_ising
 from agents.quantum.masking import mask_ising, mask_problem
+from agents.quantum.simulator import IsingSimulation, Simulation
 
 
 def problem(seed: int, groups: int = 3, options: int = 4, distinct: bool = False, plain: bool = False) -> Problem:
@@ -79,3 +80,29 @@ def test_flat_costs_and_single_groups_can_be_masked(groups: int) -> None:
     flat = Problem.from_costs(np.zeros((groups, 2)))
     masked, mask = mask_problem(flat, np.random.default_rng(0))
     assert np.isfinite(masked.linear).all() and mask.costs(masked.costs(choices_of(masked))) == pytest.approx(0.0)
+
+
+def test_samples_of_a_gauged_instance_are_those_of_the_instance() -> None:
+    """Under a transverse field the gauge relabels the distribution and does nothing else."""
+    ising = penalty_ising(problem(2, 2, 4))
+    masked, mask = mask_ising(ising, np.random.default_rng(5))
+    gammas, betas = np.array([0.3, 0.7, 0.9]), np.array([0.6, 0.4, 0.2])
+    shift = np.arange(ising.qubits - 1, -1, -1)
+    bits = (np.arange(1 << ising.qubits)[:, None] >> shift) & 1
+    home = IsingSimulation(ising).probabilities(gammas, betas)
+    there = IsingSimulation(masked).probabilities(gammas / mask.scale, betas)
+    states = (mask.bits(bits).astype(np.int64) << shift).sum(1)
+    assert np.abs(there - home[states]).max() < 1e-12 and mask.flips.any()
+
+
+def test_samples_of_a_relabelled_instance_are_those_of_the_instance_under_the_grover_mixer() -> None:
+    one = problem(4, 3, 4)
+    masked, mask = mask_problem(one, np.random.default_rng(5))
+    gammas, betas = np.array([0.3, 0.7]), np.array([0.6, 0.4])
+    home, there = Simulation(one, "grover"), Simulation(masked, "grover")
+    choices = mask.choices(there.decode(np.arange(there.states))[0])
+    order = np.ravel_multi_index(tuple(choices.T), (one.options,) * one.groups).argsort()
+    told = there.probabilities(gammas, betas)[order]
+    known = home.decode(np.arange(home.states))[0]
+    assert (known == choices[order]).all()
+    assert np.abs(told - home.probabilities(gammas, betas)).max() < 1e-12

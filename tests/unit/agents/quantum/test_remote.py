@@ -1,5 +1,7 @@
 """QAOA on a shared QPU: whatever it answers, the plan is no worse than the one found at home."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,11 +9,16 @@ from hypothesis import strategies as st
 
 from agents.planning import Budget, PlanningError, Problem
 from agents.planning.classical import ExactPlanner, GreedyPlanner
-from agents.quantum.cloud import serve
+from agents.quantum.calibrations import IDEAL, Noise
+from agents.quantum.cloud import circuit_of, serve
 from agents.quantum.courier import Courier, RequestChannel
-from agents.quantum.job import JobError, read_answer, read_job
+from agents.quantum.ising import encode, penalty_ising
+from agents.quantum.job import Job, JobError, pack_job, read_answer, read_job
+from agents.quantum.masking import mask_ising
 from agents.quantum.qpu import BEHAVIOURS, make_qpu
-from agents.quantum.remote import RemotePlanner
+from agents.quantum.remote import RemotePlanner, angles
+from agents.quantum.simulator import IsingSimulation
+from agents.quantum.trajectories import circuit_probabilities
 from tests.unit.agents.quantum.test_masking import problem
 
 ANSAETZE = ("penalty-x", "xy-ring", "grover", "swap")
@@ -150,3 +157,36 @@ def test_settings_are_checked() -> None:
         RemotePlanner("eagle")
     with pytest.raises(PlanningError, match="qpu planner shots: must be >= 1, got 0"):
         RemotePlanner("ideal", shots=0)
+
+
+@pytest.mark.parametrize("ansatz", ["penalty-x", "xy-ring"])
+def test_a_noisy_qpu_finds_the_optimum_less_often(ansatz: str) -> None:
+    """Share of optimal shots, ideal and with twenty times the published two-qubit errors; 4000 shots each."""
+    one = problem(3, 2, 4, plain=True)
+    gammas, betas = angles(8)
+    if ansatz == "penalty-x":
+        ising, mask = mask_ising(penalty_ising(one), np.random.default_rng(0))
+        gammas = gammas / np.sqrt(np.sum(ising.h**2) + np.sum(ising.J**2))
+        request = pack_job(Job(1, ansatz, gammas, betas, 4000, ising))
+    else:
+        request = pack_job(Job(1, ansatz, gammas, betas, 4000, one))
+    best = ExactPlanner().plan(one, Budget(), np.random.default_rng(0)).choice
+    found = []
+    for infidelity in (0.0, 0.03):
+        noisy = replace(IDEAL, infidelity_2q=infidelity)
+        answer = serve(request, make_qpu("ideal", calibration=noisy, noisy=True), np.random.default_rng(1))
+        assert answer is not None
+        bits = read_answer(answer, 1, 8, 4000).bits
+        bits = mask.bits(bits) if ansatz == "penalty-x" else bits
+        choices, valid = encode(one).decode(bits)
+        found.append(int((valid & (choices == best).all(axis=1)).sum()))
+    # Of two binomials of 4000 the difference has a standard deviation below sqrt(2 * 1000); 5 of them, p < 3e-7.
+    assert found[0] - found[1] > 5 * np.sqrt(2000)
+
+
+def test_the_gate_list_of_a_gauged_job_is_its_simulation() -> None:
+    ising, _ = mask_ising(penalty_ising(problem(3, 2, 4)), np.random.default_rng(0))
+    job = Job(1, "penalty-x", np.array([0.2, 0.5]), np.array([0.6, 0.3]), 1, ising)
+    gates = circuit_probabilities(circuit_of(job), Noise(), trajectories=1, rng=np.random.default_rng(0))
+    exact = IsingSimulation(ising).probabilities(job.gammas, job.betas)
+    assert np.abs(gates - exact).max() < 1e-10
