@@ -28,12 +28,14 @@ def ising_energies(ising: Ising) -> np.ndarray:
 def _double(energies, h, couplings):
     for q in range(h.size):
         size = 1 << q
-        upper = energies[size : 2 * size]
+        upper, total = energies[size : 2 * size], 0.0
+        for r in range(h.size):
+            total += couplings[q, r]
         # All lower qubits at z = +1 and, not being added yet, all higher ones too.
-        upper[0] = -2.0 * (h[q] + couplings[q].sum())
+        upper[0] = -2.0 * (h[q] + total)
         for r in range(q):
             step, half = 4.0 * couplings[q, r], 1 << r
-            for x in range(half):
-                upper[half + x] = upper[x] + step
-        for x in range(size):
+            for x in range(np.uint64(half)):
+                upper[np.uint64(half) + x] = upper[x] + step
+        for x in range(np.uint64(size)):
             upper[x] += energies[x]

@@ -4,6 +4,7 @@ import numba
 import numpy as np
 
 from agents.planning.problem import PlanningError, Problem
+from agents.quantum.simulator.phases import ELEMENTWISE
 
 
 def feasible_choices(problem: Problem, max_states: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,13 +23,11 @@ def feasible_choices(problem: Problem, max_states: int) -> tuple[np.ndarray, np.
     if problem.options > np.iinfo(np.int16).max:
         raise PlanningError(f"simulation: {problem.options} options; allowed are {np.iinfo(np.int16).max}")
     exclusive = ~problem.shareable if problem.distinct else np.zeros(problem.options, dtype=np.bool_)
-    linear = np.where(problem.allowed, problem.linear, 0.0)
-    tables = (problem.allowed, exclusive, linear, problem.pairwise)
-    count = _enumerate(*tables, max_states, np.zeros((0, problem.groups), np.int16), np.zeros(0))
+    count = _enumerate(problem, exclusive, max_states, np.zeros((0, problem.groups), np.int16), np.zeros(0))
     if count > max_states:
         raise PlanningError(f"simulation: more than max_states = {max_states} feasible choices")
     choices, costs = np.empty((count, problem.groups), np.int16), np.empty(count)
-    _enumerate(*tables, max_states, choices, costs)
+    _enumerate(problem, exclusive, max_states, choices, costs)
     return choices, costs
 
 
@@ -42,24 +41,28 @@ def product_costs(problem: Problem, max_states: int) -> np.ndarray:
         raise PlanningError(f"simulation: {problem.states} one-hot states; max_states = {max_states}")
     costs = np.empty(problem.states)
     free = np.zeros(problem.options, dtype=np.bool_)
-    linear = np.where(problem.allowed, problem.linear, 0.0)
-    nothing = np.zeros((0, problem.groups), np.int16)
-    _enumerate(problem.allowed, free, linear, problem.pairwise, max_states, nothing, costs)
+    _enumerate(problem, free, max_states, np.zeros((0, problem.groups), np.int16), costs)
     return costs
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _enumerate(allowed, exclusive, linear, pairwise, most, choices, costs):
-    """Depth-first over the groups; fills the arrays that are not empty; stops one beyond ``most``."""
-    groups, options = allowed.shape
-    chosen = np.full(groups + 1, -1)
-    partial = np.zeros(groups + 1)
-    taken = np.zeros(options, dtype=np.bool_)
+def _enumerate(problem: Problem, exclusive: np.ndarray, most: int, choices: np.ndarray, costs: np.ndarray) -> int:
+    """Number of choices, at most ``most`` + 1; the arrays that are not empty are filled."""
+    groups, options = problem.linear.shape
     if groups == 0:
         costs[:] = 0.0
         return 1
+    chosen, partial, taken = np.full(groups, -1), np.zeros(groups + 1), np.zeros(options, np.bool_)
+    linear = np.where(problem.allowed, problem.linear, 0.0)
+    stacks = (chosen, partial, taken)
+    return int(_descend(problem.allowed, exclusive, linear, problem.pairwise, most, *stacks, choices, costs))
+
+
+@numba.njit(**ELEMENTWISE)
+def _descend(allowed, exclusive, linear, pairwise, most, chosen, partial, taken, choices, costs):
+    """Depth-first over the groups: costs are added up on the way down."""
+    groups, options = allowed.shape
     count, g = 0, 0
-    while g >= 0:
+    while g >= 0 and count <= most:
         t = chosen[g]
         if t >= 0:
             taken[t] = False
@@ -81,9 +84,8 @@ def _enumerate(allowed, exclusive, linear, pairwise, most, choices, costs):
             continue
         if count < costs.size:
             costs[count] = cost
-        if count < len(choices):
-            choices[count] = chosen[:groups]
+        if count < choices.shape[0]:
+            for h in range(groups):
+                choices[count, h] = chosen[h]
         count += 1
-        if count > most:
-            break
     return count

@@ -2,8 +2,12 @@
 
 Everything is seen in the frame of S = diag(1, i) on each qubit: the start |+>^n becomes S|+>^n, the cost stays diagonal
 and exp(i b X) becomes the real rotation [[cos b, sin b], [-sin b, cos b]], which the real and the imaginary plane
-undergo separately. The factor cos b of each qubit is left to the phase layer, so that a rotation is one multiply-add a
-number, with tan b.
+undergo separately. The factor cos b of each qubit is left to the phase layer.
+
+Where the planes do not fit the second-level cache they are gone through in blocks. The low qubits are rotated in
+blocks of neighbours, the high ones on gathered columns; since the mixers of one layer commute, a pass finishes one
+layer on its qubits, takes the next phase and begins the next layer on the same qubits. So p layers take p + 1 passes
+over the memory, alternately low and high.
 """
 
 import math
@@ -12,7 +16,13 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from agents.quantum.simulator.phases import ELEMENTWISE, SUMMING, cos_sin, phase_slope
+from agents.quantum.simulator.phases import ELEMENTWISE, mean_of, rotate_phases, unrotate_phases
+from agents.quantum.simulator.rotations import rotate_block, rotate_strided, unrotate_block, unrotate_strided
+
+_WHOLE = 14  # qubits up to which there is one block: three planes of 128 KiB
+_LOW = 12  # qubits of a block beyond: 32 KiB a plane
+_GATHERED = 14  # gathered columns hold 2^14 amplitudes: three planes of 128 KiB
+_NARROWEST = 16  # neighbours of a column at least: two cache lines
 
 
 @dataclass(frozen=True)
@@ -28,10 +38,18 @@ class TransverseField:
         _start(re, im)
         return re, im
 
-    def evolve(self, re: np.ndarray, im: np.ndarray, turns: np.ndarray, gammas: np.ndarray, betas: np.ndarray) -> None:
-        """Apply all layers to the planes (2^n,) in place."""
+    def evolve(
+        self,
+        re: np.ndarray,
+        im: np.ndarray,
+        turns: np.ndarray,
+        gammas: np.ndarray,
+        betas: np.ndarray,
+        observable: np.ndarray,
+    ) -> float:
+        """Apply all layers to the planes (2^n,) in place; the mean of the observable, 0 where it is empty."""
         gammas, betas, _ = _small_angles(gammas, betas)
-        _evolve(re, im, turns, gammas, betas, self.qubits)
+        return float(_evolve(re, im, turns, gammas, betas, self.qubits, self._low, observable, self._columns(3)))
 
     def slopes(
         self,
@@ -44,12 +62,39 @@ class TransverseField:
         betas: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Adjoint gradient from the final state and observable x state; both are run back to the start in place."""
-        small_gammas, small_betas, layer = _small_angles(gammas, betas)
+        gammas_, betas_, layer = _small_angles(gammas, betas)
         by_gamma, by_beta = np.zeros(layer.size), np.zeros(layer.size)
-        _slopes(re, im, left_re, left_im, turns, small_gammas, small_betas, self.qubits, by_gamma, by_beta)
+        _slopes(
+            re,
+            im,
+            left_re,
+            left_im,
+            turns,
+            gammas_,
+            betas_,
+            self.qubits,
+            self._low,
+            by_gamma,
+            by_beta,
+            self._columns(5),
+        )
         parts = np.bincount(layer, minlength=betas.size)
         first = np.searchsorted(layer, np.arange(betas.size))
         return by_gamma[first], np.bincount(layer, by_beta, minlength=betas.size) / parts
+
+    @property
+    def _low(self) -> int:
+        return self.qubits if self.qubits <= _WHOLE else _LOW
+
+    def _columns(self, planes: int) -> np.ndarray:
+        """Room for the gathered columns of so many planes."""
+        high = self.qubits - self._low
+        return np.empty((planes, _width(self._low, high) << high if high else 0))
+
+
+def _width(low: int, high: int) -> int:
+    """Neighbours gathered from each row."""
+    return min(1 << low, max(_NARROWEST, 1 << max(_GATHERED - high, 0)))
 
 
 def _small_angles(gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -67,75 +112,156 @@ def _small_angles(gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np
 
 @numba.njit(**ELEMENTWISE)
 def _start(re, im):
-    amplitude = 1.0 / math.sqrt(re.size)
-    re[0], im[0] = amplitude, 0.0
+    re[0], im[0] = 1.0 / math.sqrt(re.size), 0.0
     size = 1
     while size < re.size:
-        for x in range(size):
-            re[size + x], im[size + x] = -im[x], re[x]
+        for x in range(np.uint64(size)):
+            re[np.uint64(size) + x], im[np.uint64(size) + x] = -im[x], re[x]
         size *= 2
 
 
 @numba.njit(**ELEMENTWISE)
-def _phases(re, im, turns, angle, scale):
-    for x in range(re.size):
-        c, s = cos_sin(angle * turns[x])
-        c, s = scale * c, scale * s
-        real, imaginary = re[x], im[x]
-        re[x] = real * c + imaginary * s
-        im[x] = imaginary * c - real * s
+def _gather(plane, rows, block, start, columns):
+    width = columns.size // rows
+    for row in range(np.uint64(rows)):
+        here, there = np.uint64(width) * row, np.uint64(block) * row + np.uint64(start)
+        for k in range(np.uint64(width)):
+            columns[here + k] = plane[there + k]
 
 
 @numba.njit(**ELEMENTWISE)
-def _rotate(x, qubits, tan):
-    """All qubits of one plane, two in a pass."""
-    q = 0
-    if qubits % 2 == 1:
-        for i in range(0, x.size, 2):
-            a, b = x[i], x[i + 1]
-            x[i], x[i + 1] = a + tan * b, b - tan * a
-        q = 1
-    while q < qubits:
-        s = 1 << q
-        for base in range(0, x.size, 4 * s):
-            for i in range(base, base + s):
-                a, b, c, d = x[i], x[i + s], x[i + 2 * s], x[i + 3 * s]
-                a, b = a + tan * b, b - tan * a
-                c, d = c + tan * d, d - tan * c
-                x[i], x[i + 2 * s] = a + tan * c, c - tan * a
-                x[i + s], x[i + 3 * s] = b + tan * d, d - tan * b
-        q += 2
+def _scatter(columns, rows, block, start, plane):
+    width = columns.size // rows
+    for row in range(np.uint64(rows)):
+        here, there = np.uint64(width) * row, np.uint64(block) * row + np.uint64(start)
+        for k in range(np.uint64(width)):
+            plane[there + k] = columns[here + k]
 
 
 @numba.njit(**ELEMENTWISE)
-def _evolve(re, im, turns, gammas, betas, qubits):
-    for layer in range(gammas.size):
-        tan = math.tan(betas[layer])
-        _phases(re, im, turns, gammas[layer], math.cos(betas[layer]) ** qubits)
-        _rotate(re, qubits, tan)
-        _rotate(im, qubits, tan)
-
-
-@numba.njit(**SUMMING)
-def _mixer_slope(x, left, qubits):
-    """Sum over qubits of <left| iY |x> for one plane."""
-    total = 0.0
-    for q in range(qubits):
-        s = 1 << q
-        for base in range(0, x.size, 2 * s):
-            for i in range(base, base + s):
-                total += left[i] * x[i + s] - left[i + s] * x[i]
+def _low_pass(re, im, turns, seen, low, before, angle, scale, after):
+    """Rotate by ``before``, take the phase, rotate by ``after``, block by block; scale 0 means no phase."""
+    block, total = 1 << low, 0.0
+    for b in range(0, re.size, block):
+        r, i = re[b : b + block], im[b : b + block]
+        if before != 0.0:
+            rotate_block(r, low, before)
+            rotate_block(i, low, before)
+        if scale != 0.0:
+            rotate_phases(r, i, turns[b : b + block], angle, scale)
+            rotate_block(r, low, after)
+            rotate_block(i, low, after)
+        total += mean_of(r, i, seen[b : b + block])
     return total
 
 
 @numba.njit(**ELEMENTWISE)
-def _slopes(re, im, left_re, left_im, turns, gammas, betas, qubits, by_gamma, by_beta):
-    for layer in range(gammas.size - 1, -1, -1):
-        tan = math.tan(betas[layer])
-        scale = math.cos(betas[layer]) ** qubits
-        by_beta[layer] = 2.0 * (_mixer_slope(re, left_re, qubits) + _mixer_slope(im, left_im, qubits))
-        for plane in (re, im, left_re, left_im):
-            _rotate(plane, qubits, -tan)
-        by_gamma[layer] = scale * scale * phase_slope(re, im, left_re, left_im, turns)
-        _phases(re, im, turns, -gammas[layer], scale)
-        _phases(left_re, left_im, turns, -gammas[layer], scale)
+def _high_pass(re, im, turns, seen, columns, low, high, before, angle, scale, after):
+    """As ``_low_pass`` on the high qubits."""
+    block, rows, total = 1 << low, 1 << high, 0.0
+    width = columns.shape[1] // rows
+    r, i, other = columns[0], columns[1], columns[2]
+    for b in range(0, block, width):
+        _gather(re, rows, block, b, r)
+        _gather(im, rows, block, b, i)
+        rotate_strided(r, width, high, before)
+        rotate_strided(i, width, high, before)
+        if scale != 0.0:
+            _gather(turns, rows, block, b, other)
+            rotate_phases(r, i, other, angle, scale)
+            rotate_strided(r, width, high, after)
+            rotate_strided(i, width, high, after)
+        if seen.size:
+            _gather(seen, rows, block, b, other)
+            total += mean_of(r, i, other)
+        _scatter(r, rows, block, b, re)
+        _scatter(i, rows, block, b, im)
+    return total
+
+
+@numba.njit(**ELEMENTWISE)
+def _evolve(re, im, turns, gammas, betas, qubits, low, observable, columns):
+    """Pass k finishes layer k - 1 on its half of the qubits and begins layer k there; the last pass only finishes."""
+    layers, high, total = gammas.size, qubits - low, 0.0
+    last = layers if high or layers == 0 else layers - 1
+    for k in range(last + 1):
+        before = math.tan(betas[k - 1]) if high and k > 0 else 0.0
+        angle, scale, after = 0.0, 0.0, 0.0
+        if k < layers:
+            angle, scale, after = gammas[k], math.cos(betas[k]) ** qubits, math.tan(betas[k])
+        seen = observable if k == last else observable[:0]
+        if high and k % 2 == 1:
+            total += _high_pass(re, im, turns, seen, columns, low, high, before, angle, scale, after)
+        else:
+            total += _low_pass(re, im, turns, seen, low, before, angle, scale, after)
+    return total
+
+
+@numba.njit(**ELEMENTWISE)
+def _undo_low(re, im, left_re, left_im, turns, low, after, cos2_after, angle, scale, before, cos2_before):
+    """The reverse of ``_low_pass`` on both states; slopes by the mixer after, the phase and the mixer before."""
+    block = 1 << low
+    by_after, by_phase, by_before = 0.0, 0.0, 0.0
+    for b in range(0, re.size, block):
+        part = slice(b, b + block)
+        r, i, u, v = re[part], im[part], left_re[part], left_im[part]
+        if scale != 0.0:
+            by_after += unrotate_block(r, u, low, after, cos2_after) + unrotate_block(i, v, low, after, cos2_after)
+            by_phase += unrotate_phases(r, i, u, v, turns[part], angle, scale)
+        if before != 0.0:
+            by_before += unrotate_block(r, u, low, before, cos2_before)
+            by_before += unrotate_block(i, v, low, before, cos2_before)
+    return by_after, by_phase, by_before
+
+
+@numba.njit(**ELEMENTWISE)
+def _undo_high(
+    re, im, left_re, left_im, turns, columns, low, high, after, cos2_after, angle, scale, before, cos2_before
+):
+    """As ``_undo_low`` on the high qubits."""
+    block, rows = 1 << low, 1 << high
+    width = columns.shape[1] // rows
+    by_after, by_phase, by_before = 0.0, 0.0, 0.0
+    r, i, u, v, other = columns[0], columns[1], columns[2], columns[3], columns[4]
+    for b in range(0, block, width):
+        for plane, column in ((re, r), (im, i), (left_re, u), (left_im, v)):
+            _gather(plane, rows, block, b, column)
+        if scale != 0.0:
+            by_after += unrotate_strided(r, u, width, high, after, cos2_after)
+            by_after += unrotate_strided(i, v, width, high, after, cos2_after)
+            _gather(turns, rows, block, b, other)
+            by_phase += unrotate_phases(r, i, u, v, other, angle, scale)
+        by_before += unrotate_strided(r, u, width, high, before, cos2_before)
+        by_before += unrotate_strided(i, v, width, high, before, cos2_before)
+        for plane, column in ((re, r), (im, i), (left_re, u), (left_im, v)):
+            _scatter(column, rows, block, b, plane)
+    return by_after, by_phase, by_before
+
+
+@numba.njit(**ELEMENTWISE)
+def _slopes(re, im, left_re, left_im, turns, gammas, betas, qubits, low, by_gamma, by_beta, columns):
+    """The passes of ``_evolve`` in reverse.
+
+    A layer's first half undone leaves both states 1 / cos too large per qubit, which weighs on the second half's slope,
+    and both halves on the phase's.
+    """
+    layers, high = gammas.size, qubits - low
+    for k in range(layers if high else layers - 1, -1, -1):
+        here = high if high and k % 2 == 1 else low
+        before, cos2_before = 0.0, 1.0
+        if high and k > 0:
+            before, cos2_before = math.tan(betas[k - 1]), math.cos(betas[k - 1]) ** 2
+        angle, scale, after, cos2_after = 0.0, 0.0, 0.0, 1.0
+        if k < layers:
+            cos = math.cos(betas[k])
+            angle, scale, after, cos2_after = gammas[k], cos**qubits, math.tan(betas[k]), cos * cos
+        rest = (after, cos2_after, angle, scale, before, cos2_before)
+        if high and k % 2 == 1:
+            slopes = _undo_high(re, im, left_re, left_im, turns, columns, low, high, *rest)
+        else:
+            slopes = _undo_low(re, im, left_re, left_im, turns, low, *rest)
+        if k < layers:
+            by_beta[k] += 2.0 * slopes[0] * cos2_after ** (qubits - here)
+            by_gamma[k] = slopes[1] * cos2_after**qubits
+        if k > 0:
+            by_beta[k - 1] += 2.0 * slopes[2]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from agents.quantum.simulator.phases import ELEMENTWISE, SUMMING, phase_slope, rotate_phases
+from agents.quantum.simulator.phases import ELEMENTWISE, SUMMING, mean_of, rotate_phases, unrotate_phases
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +54,18 @@ class PairFactors:
     def _tables(self) -> tuple[np.ndarray, ...]:
         return self.period, self.run, self.start, self.first, self.second
 
-    def evolve(self, re: np.ndarray, im: np.ndarray, turns: np.ndarray, gammas: np.ndarray, betas: np.ndarray) -> None:
-        """Apply all layers to the planes (N,) in place."""
+    def evolve(
+        self,
+        re: np.ndarray,
+        im: np.ndarray,
+        turns: np.ndarray,
+        gammas: np.ndarray,
+        betas: np.ndarray,
+        observable: np.ndarray,
+    ) -> float:
+        """Apply all layers to the planes (N,) in place; the mean of the observable, 0 where it is empty."""
         _evolve(re, im, turns, gammas, betas, *self._tables)
+        return float(mean_of(re, im, observable))
 
     def slopes(
         self,
@@ -134,9 +143,7 @@ def _slopes(re, im, left_re, left_im, turns, gammas, betas, period, run, start, 
             by_beta[layer] += _rotate_back(
                 re, im, left_re, left_im, c, s, period[f], run[f], first[pairs][::-1], second[pairs][::-1]
             )
-        by_gamma[layer] = phase_slope(re, im, left_re, left_im, turns)
-        rotate_phases(re, im, turns, -gammas[layer])
-        rotate_phases(left_re, left_im, turns, -gammas[layer])
+        by_gamma[layer] = unrotate_phases(re, im, left_re, left_im, turns, gammas[layer])
 
 
 def ring_factors(registers: tuple[int, ...]) -> PairFactors:

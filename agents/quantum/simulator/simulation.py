@@ -10,7 +10,6 @@ from agents.quantum.simulator.diagonal import ising_energies
 from agents.quantum.simulator.enumeration import feasible_choices, product_costs
 from agents.quantum.simulator.hypercube import TransverseField
 from agents.quantum.simulator.pairs import ring_factors
-from agents.quantum.simulator.phases import mean_of
 from agents.quantum.simulator.swaps import swap_factors
 from agents.quantum.simulator.uniform import UniformReflection
 
@@ -25,8 +24,16 @@ class Mixer(Protocol):
     def nbytes(self) -> int:
         """Memory of the mixer's tables."""
 
-    def evolve(self, re: np.ndarray, im: np.ndarray, turns: np.ndarray, gammas: np.ndarray, betas: np.ndarray) -> None:
-        """Apply all layers in place."""
+    def evolve(
+        self,
+        re: np.ndarray,
+        im: np.ndarray,
+        turns: np.ndarray,
+        gammas: np.ndarray,
+        betas: np.ndarray,
+        observable: np.ndarray,
+    ) -> float:
+        """Apply all layers in place; the mean of the observable (N,), 0 where it is empty."""
 
     def slopes(
         self,
@@ -81,7 +88,7 @@ class _StateVector:
         Raises:
             PlanningError: the angles are not two finite vectors of one length.
         """
-        re, im = self._final(*_angles(gammas, betas))
+        re, im, _ = self._final(*_angles(gammas, betas), self.costs[:0])
         re *= re
         im *= im
         re += im
@@ -89,7 +96,7 @@ class _StateVector:
 
     def expectation(self, gammas: np.ndarray, betas: np.ndarray) -> float:
         """Mean cost of the final state, in cost units. Arguments as :meth:`probabilities`."""
-        return float(mean_of(*self._final(*_angles(gammas, betas)), self.costs))
+        return self._final(*_angles(gammas, betas), self.costs)[2]
 
     def gradient(
         self, gammas: np.ndarray, betas: np.ndarray, observable: np.ndarray | None = None
@@ -111,14 +118,14 @@ class _StateVector:
         observable = self.costs if observable is None else np.ascontiguousarray(observable, dtype=np.float64)
         if observable.shape != self.costs.shape:
             raise PlanningError(f"observable: expected shape {self.costs.shape}, got {observable.shape}")
-        re, im = self._final(gammas, betas)
-        value = float(mean_of(re, im, observable))
+        re, im, value = self._final(gammas, betas, observable)
         return value, *self._mixer.slopes(re, im, observable * re, observable * im, self._turns, gammas, betas)
 
-    def _final(self, gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _final(
+        self, gammas: np.ndarray, betas: np.ndarray, observable: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, float]:
         re, im = self._start()
-        self._mixer.evolve(re, im, self._turns, gammas, betas)
-        return re, im
+        return re, im, self._mixer.evolve(re, im, self._turns, gammas, betas, observable)
 
     def _start(self) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(self._mixer, TransverseField):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from agents.quantum.simulator.phases import ELEMENTWISE, SUMMING, phase_slope, rotate_phases
+from agents.quantum.simulator.phases import ELEMENTWISE, SUMMING, mean_of, rotate_phases, unrotate_phases
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,18 @@ class UniformReflection:
 
     nbytes: int = 0
 
-    def evolve(self, re: np.ndarray, im: np.ndarray, turns: np.ndarray, gammas: np.ndarray, betas: np.ndarray) -> None:
-        """Apply all layers to the planes (N,) in place."""
+    def evolve(
+        self,
+        re: np.ndarray,
+        im: np.ndarray,
+        turns: np.ndarray,
+        gammas: np.ndarray,
+        betas: np.ndarray,
+        observable: np.ndarray,
+    ) -> float:
+        """Apply all layers to the planes (N,) in place; the mean of the observable, 0 where it is empty."""
         _evolve(re, im, turns, gammas, betas)
+        return float(mean_of(re, im, observable))
 
     def slopes(
         self,
@@ -74,6 +83,4 @@ def _slopes(re, im, left_re, left_im, turns, gammas, betas, by_gamma, by_beta):
         by_beta[layer] = -2.0 * overlap / re.size
         _mix(re, im, -betas[layer])
         _mix(left_re, left_im, -betas[layer])
-        by_gamma[layer] = phase_slope(re, im, left_re, left_im, turns)
-        rotate_phases(re, im, turns, -gammas[layer])
-        rotate_phases(left_re, left_im, turns, -gammas[layer])
+        by_gamma[layer] = unrotate_phases(re, im, left_re, left_im, turns, gammas[layer])
