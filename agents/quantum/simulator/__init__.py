@@ -5,6 +5,8 @@ Bit strings: 2^n; one-hot registers: the product of their options; injections: T
 robots and eight options where a circuit has 64 qubits.
 """
 
+from agents.quantum.simulator.batch import Batch as Batch
+from agents.quantum.simulator.batch import simulate_batch as simulate_batch
 from agents.quantum.simulator.simulation import ANSAETZE as ANSAETZE
 from agents.quantum.simulator.simulation import MAX_STATES as MAX_STATES
 from agents.quantum.simulator.simulation import IsingSimulation as IsingSimulation

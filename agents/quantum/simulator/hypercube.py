@@ -27,16 +27,25 @@ _NARROWEST = 16  # neighbours of a column at least: two cache lines
 
 @dataclass(frozen=True)
 class TransverseField:
-    """The mixer of the textbook QAOA on ``qubits`` qubits."""
+    """The mixer of the textbook QAOA on ``qubits`` qubits, of ``lanes`` instances side by side."""
 
     qubits: int
+    lanes: int = 1
     nbytes: int = 0
 
-    def start(self) -> tuple[np.ndarray, np.ndarray]:
-        """The planes (2^n,) of S|+>^n: amplitude i^(number of ones) / sqrt(2^n)."""
-        re, im = np.empty(1 << self.qubits), np.empty(1 << self.qubits)
+    def start(self, states: int) -> tuple[np.ndarray, np.ndarray]:
+        """The planes (2^n x lanes,) of S|+>^n: amplitude i^(number of ones) / sqrt(2^n)."""
+        re, im = np.empty(states), np.empty(states)
         _start(re, im)
-        return re, im
+        return (re, im) if self.lanes == 1 else (np.repeat(re, self.lanes), np.repeat(im, self.lanes))
+
+    def same_as(self, other: object) -> bool:
+        """Whether the number of qubits is the same."""
+        return self == other
+
+    def in_lanes(self, lanes: int) -> "TransverseField":
+        """So many instances side by side."""
+        return TransverseField(self.qubits, lanes)
 
     def evolve(
         self,
@@ -49,6 +58,9 @@ class TransverseField:
     ) -> float:
         """Apply all layers to the planes (2^n,) in place; the mean of the observable, 0 where it is empty."""
         gammas, betas, _ = _small_angles(gammas, betas)
+        if self.lanes > 1:
+            _evolve_lanes(re, im, turns, gammas, betas, self.qubits, self.lanes)
+            return 0.0
         return float(_evolve(re, im, turns, gammas, betas, self.qubits, self._low, observable, self._columns(3)))
 
     def slopes(
@@ -195,6 +207,14 @@ def _evolve(re, im, turns, gammas, betas, qubits, low, observable, columns):
         else:
             total += _low_pass(re, im, turns, seen, low, before, angle, scale, after)
     return total
+
+
+@numba.njit(**ELEMENTWISE)
+def _evolve_lanes(re, im, turns, gammas, betas, qubits, lanes):
+    for k in range(gammas.size):
+        rotate_phases(re, im, turns, gammas[k], math.cos(betas[k]) ** qubits)
+        rotate_strided(re, lanes, qubits, math.tan(betas[k]))
+        rotate_strided(im, lanes, qubits, math.tan(betas[k]))
 
 
 @numba.njit(**ELEMENTWISE)

@@ -21,16 +21,18 @@ class PairFactors:
     Attributes:
         period: (F,) int64, states after which factor f repeats; divides N.
         run: (F,) int64, neighbouring states that move together.
-        start: (F + 1,) int64, first pair of each factor.
+        start_of: (F + 1,) int64, first pair of each factor.
         first, second: (M,) int64, states of each pair in the first period, < period - run + 1. Pairs of one factor
             are taken in order; where they share states the order matters.
+        lanes: instances side by side; the other fields count all their amplitudes.
     """
 
     period: np.ndarray
     run: np.ndarray
-    start: np.ndarray
+    start_of: np.ndarray
     first: np.ndarray
     second: np.ndarray
+    lanes: int = 1
 
     @classmethod
     def from_lists(cls, factors: list[tuple[int, int, np.ndarray]]) -> "PairFactors":
@@ -40,9 +42,23 @@ class PairFactors:
         return cls(
             period=np.array([period for period, _, _ in factors], dtype=np.int64),
             run=np.array([run for _, run, _ in factors], dtype=np.int64),
-            start=np.cumsum([0, *(len(some) for some in pairs)]).astype(np.int64),
+            start_of=np.cumsum([0, *(len(some) for some in pairs)]).astype(np.int64),
             first=np.ascontiguousarray(joined[:, 0]),
             second=np.ascontiguousarray(joined[:, 1]),
+        )
+
+    def start(self, states: int) -> tuple[np.ndarray, np.ndarray]:
+        """The planes (N x lanes,) of the uniform superposition."""
+        return np.full(states * self.lanes, 1.0 / np.sqrt(states)), np.zeros(states * self.lanes)
+
+    def same_as(self, other: object) -> bool:
+        """Whether the factors are the same."""
+        return isinstance(other, PairFactors) and all(map(np.array_equal, self._tables, other._tables))
+
+    def in_lanes(self, lanes: int) -> "PairFactors":
+        """So many instances side by side: the pairs move in runs that are longer by that factor."""
+        return PairFactors(
+            self.period * lanes, self.run * lanes, self.start_of, self.first * lanes, self.second * lanes, lanes
         )
 
     @property
@@ -52,7 +68,7 @@ class PairFactors:
 
     @property
     def _tables(self) -> tuple[np.ndarray, ...]:
-        return self.period, self.run, self.start, self.first, self.second
+        return self.period, self.run, self.start_of, self.first, self.second
 
     def evolve(
         self,

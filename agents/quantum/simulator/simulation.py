@@ -24,6 +24,15 @@ class Mixer(Protocol):
     def nbytes(self) -> int:
         """Memory of the mixer's tables."""
 
+    def start(self, states: int) -> tuple[np.ndarray, np.ndarray]:
+        """The planes (N,) of the mixer's ground state; all lanes' together, where there are lanes."""
+
+    def same_as(self, other: "Mixer") -> bool:
+        """Whether another mixer does the same."""
+
+    def in_lanes(self, lanes: int) -> "Mixer | None":
+        """The mixer on amplitudes of so many instances side by side; None where that would not be faster."""
+
     def evolve(
         self,
         re: np.ndarray,
@@ -48,22 +57,24 @@ class Mixer(Protocol):
         """Run state and left state back to the start; the derivatives by gamma (p,) and beta (p,)."""
 
 
-class _StateVector:
+class StateVector:
     """Costs on a basis and a mixer: what all simulations share.
 
     Attributes:
         costs: (N,) float64 cost of each basis state, read-only.
         spread: standard deviation of the costs over the basis states, >= 0.
+        turns: (N,) float64, full turns of each amplitude's phase for gamma = 1.
+        mixer: what follows the phase in each layer.
     """
 
     def __init__(self, costs: np.ndarray, mixer: Mixer, scale: float | None) -> None:
         costs.flags.writeable = False
-        self.costs, self._mixer = costs, mixer
+        self.costs, self.mixer = costs, mixer
         self.spread = float(costs.std())
         unit = self.spread if scale is None else scale
         # Equal costs leave rounding noise as their spread.
         level = unit > 1e-14 * max(float(costs.max()), -float(costs.min()))
-        self._turns = (costs - costs.mean()) / (2.0 * np.pi * unit) if level else np.zeros(costs.size)
+        self.turns = (costs - costs.mean()) / (2.0 * np.pi * unit) if level else np.zeros(costs.size)
 
     @property
     def states(self) -> int:
@@ -73,7 +84,7 @@ class _StateVector:
     @property
     def nbytes(self) -> int:
         """Memory held between calls; a call adds 16 bytes a state, a gradient 32."""
-        return int(self.costs.nbytes + self._turns.nbytes + self._mixer.nbytes)
+        return int(self.costs.nbytes + self.turns.nbytes + self.mixer.nbytes)
 
     def probabilities(self, gammas: np.ndarray, betas: np.ndarray) -> np.ndarray:
         """Probabilities of the basis states.
@@ -88,7 +99,7 @@ class _StateVector:
         Raises:
             PlanningError: the angles are not two finite vectors of one length.
         """
-        re, im, _ = self._final(*_angles(gammas, betas), self.costs[:0])
+        re, im, _ = self._final(*check_angles(gammas, betas), self.costs[:0])
         re *= re
         im *= im
         re += im
@@ -96,7 +107,7 @@ class _StateVector:
 
     def expectation(self, gammas: np.ndarray, betas: np.ndarray) -> float:
         """Mean cost of the final state, in cost units. Arguments as :meth:`probabilities`."""
-        return self._final(*_angles(gammas, betas), self.costs)[2]
+        return self._final(*check_angles(gammas, betas), self.costs)[2]
 
     def gradient(
         self, gammas: np.ndarray, betas: np.ndarray, observable: np.ndarray | None = None
@@ -114,26 +125,21 @@ class _StateVector:
         Raises:
             PlanningError: angles or observable do not fit.
         """
-        gammas, betas = _angles(gammas, betas)
+        gammas, betas = check_angles(gammas, betas)
         observable = self.costs if observable is None else np.ascontiguousarray(observable, dtype=np.float64)
         if observable.shape != self.costs.shape:
             raise PlanningError(f"observable: expected shape {self.costs.shape}, got {observable.shape}")
         re, im, value = self._final(gammas, betas, observable)
-        return value, *self._mixer.slopes(re, im, observable * re, observable * im, self._turns, gammas, betas)
+        return value, *self.mixer.slopes(re, im, observable * re, observable * im, self.turns, gammas, betas)
 
     def _final(
         self, gammas: np.ndarray, betas: np.ndarray, observable: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        re, im = self._start()
-        return re, im, self._mixer.evolve(re, im, self._turns, gammas, betas, observable)
-
-    def _start(self) -> tuple[np.ndarray, np.ndarray]:
-        if isinstance(self._mixer, TransverseField):
-            return self._mixer.start()
-        return np.full(self.states, 1.0 / np.sqrt(self.states)), np.zeros(self.states)
+        re, im = self.mixer.start(self.states)
+        return re, im, self.mixer.evolve(re, im, self.turns, gammas, betas, observable)
 
 
-class IsingSimulation(_StateVector):
+class IsingSimulation(StateVector):
     """The textbook QAOA of any Ising energy on all 2^n bit strings; qubit 0 is the most significant bit.
 
     Here gamma is in radians per unit of energy: layer k applies exp(-i gamma_k E) and exp(i beta_k sum X).
@@ -151,7 +157,7 @@ class IsingSimulation(_StateVector):
         super().__init__(ising_energies(ising), TransverseField(ising.qubits), 1.0)
 
 
-class Simulation(_StateVector):
+class Simulation(StateVector):
     """One ansatz on one problem; gammas are in radians per standard deviation of the cost over the basis states.
 
     Layer k applies exp(-i gamma_k C / spread) and the mixer with beta_k. The basis is all bit strings for
@@ -247,7 +253,7 @@ def _check_qubits(qubits: int, max_states: int) -> None:
         raise PlanningError(f"simulation: {qubits} qubits have 2^{qubits} states; max_states = {max_states}")
 
 
-def _angles(gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def check_angles(gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The angles as float64 vectors, checked."""
     pair = np.ascontiguousarray(gammas, dtype=np.float64), np.ascontiguousarray(betas, dtype=np.float64)
     if pair[0].ndim != 1 or pair[0].shape != pair[1].shape:

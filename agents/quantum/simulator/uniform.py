@@ -18,6 +18,17 @@ class UniformReflection:
 
     nbytes: int = 0
 
+    def start(self, states: int) -> tuple[np.ndarray, np.ndarray]:
+        """The planes (N,) of the uniform superposition."""
+        return np.full(states, 1.0 / np.sqrt(states)), np.zeros(states)
+
+    def same_as(self, other: object) -> bool:
+        """Whether the other is one too."""
+        return self == other
+
+    def in_lanes(self, lanes: int) -> None:
+        """Not done: the mean over an instance's amplitudes would be summed in another order."""
+
     def evolve(
         self,
         re: np.ndarray,
