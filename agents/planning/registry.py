@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from agents.planning.annealing import SimulatedAnnealingPlanner, TabuPlanner
 from agents.planning.classical import ExactPlanner, GreedyPlanner, LinearAssignmentPlanner, RandomPlanner
 from agents.planning.problem import Planner, PlanningError
 from agents.planning.ranking import CriticalPlanner, NearestPlanner
@@ -34,6 +35,8 @@ FACTORIES: dict[str, Callable[..., Planner]] = {
     "greedy": GreedyPlanner,
     "linear": LinearAssignmentPlanner,
     "exact": ExactPlanner,
+    "sa": SimulatedAnnealingPlanner,
+    "tabu": TabuPlanner,
     "qaoa": _qaoa,
     "qpu": _qpu,
     "offload": _offload,

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.planning import Budget, Problem, make_planner
+from agents.planning.qubo import to_bqm
 
 COSTS = st.floats(-10.0, 10.0, allow_nan=False, width=32)
 
@@ -28,6 +29,7 @@ def problems(draw):
         pairwise,
         distinct=draw(st.booleans()) and groups <= options,
         shareable=rng.random(options) < draw(st.sampled_from([0.0, 0.5])),
+        features={name: rng.random((groups, options)) for name in ("travel_min", "rpm")},
     )
 
 
@@ -41,7 +43,7 @@ def close(a, b, problem):
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_planners_return_feasible_choices_of_the_value_they_claim(problem, seed):
     exact = make_planner("exact").plan(problem, Budget(), np.random.default_rng(seed))
-    for name in ("exact", "random", "greedy", "linear"):
+    for name in ("exact", "random", "nearest", "critical", "greedy", "linear", "sa", "tabu"):
         plan = make_planner(name).plan(problem, Budget(), np.random.default_rng(seed))
         assert plan.planner == name and plan.choice.shape == (problem.groups,) and plan.choice.dtype == np.int64
         assert plan.feasible and problem.feasible(plan.choice)
@@ -57,6 +59,21 @@ def test_cp_sat_agrees_with_enumeration(problem, seed):
     solved = make_planner("exact", enumeration_limit=0).plan(problem, Budget(), np.random.default_rng(seed))
     assert solved.feasible and solved.value == problem.cost(solved.choice)
     assert close(solved.value, exact.value, problem)
+
+
+@given(problem=problems())
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_the_ground_state_of_the_qubo_is_the_optimum(problem):
+    bqm = to_bqm(problem)
+    n = bqm.num_variables
+    bits = ((np.arange(1 << n)[:, None] >> np.arange(n)) & 1).astype(np.int8)
+    energies = np.full(len(bits), bqm.offset)
+    for i, weight in bqm.linear.items():
+        energies += weight * bits[:, i]
+    for (i, j), weight in bqm.quadratic.items():
+        energies += weight * (bits[:, i] & bits[:, j])
+    exact = make_planner("exact").plan(problem, Budget(), np.random.default_rng(0))
+    assert close(float(energies.min()), exact.value, problem)
 
 
 @given(problem=problems(), seed=st.integers(0, 2**31))

@@ -118,7 +118,7 @@ def test_empty_budgets_are_refused(limits):
 
 
 def test_registry_names_what_is_allowed():
-    assert planner_names() == ("random", "nearest", "critical", "greedy", "linear", "exact", "qaoa")
+    assert planner_names() == ("random", "nearest", "critical", "greedy", "linear", "exact", "sa", "tabu", "qaoa")
     with pytest.raises(PlanningError, match="unknown planner 'anneal'; allowed: random, nearest, critical, greedy,"):
         make_planner("anneal")
     with pytest.raises(PlanningError, match="planner 'greedy': .*depth"):
@@ -129,7 +129,7 @@ def test_registry_names_what_is_allowed():
 def test_importing_planning_loads_no_solver():
     code = (
         "import sys, agents.planning, agents.quantum, agents.quantum.qaoa; "
-        "print([name for name in ('ortools', 'pennylane') if name in sys.modules])"
+        "print([name for name in ('ortools', 'pennylane', 'dimod', 'dwave') if name in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
