@@ -16,6 +16,18 @@ def _qaoa(**settings: Any) -> Planner:
     return QAOAPlanner(**settings)
 
 
+def _vqe(**settings: Any) -> Planner:
+    from agents.quantum.vqe import VQEPlanner
+
+    return VQEPlanner(**settings)
+
+
+def _gas(**settings: Any) -> Planner:
+    from agents.quantum.grover import GroverPlanner
+
+    return GroverPlanner(**settings)
+
+
 def _qpu(**settings: Any) -> Planner:
     from agents.quantum.remote import RemotePlanner
 
@@ -38,6 +50,8 @@ FACTORIES: dict[str, Callable[..., Planner]] = {
     "sa": SimulatedAnnealingPlanner,
     "tabu": TabuPlanner,
     "qaoa": _qaoa,
+    "vqe": _vqe,
+    "gas": _gas,
     "qpu": _qpu,
     "offload": _offload,
 }

@@ -118,7 +118,21 @@ def test_empty_budgets_are_refused(limits):
 
 
 def test_registry_names_what_is_allowed():
-    assert planner_names() == ("random", "nearest", "critical", "greedy", "linear", "exact", "sa", "tabu", "qaoa")
+    assert planner_names() == (
+        "random",
+        "nearest",
+        "critical",
+        "greedy",
+        "linear",
+        "exact",
+        "sa",
+        "tabu",
+        "qaoa",
+        "vqe",
+        "gas",
+        "qpu",
+        "offload",
+    )
     with pytest.raises(PlanningError, match="unknown planner 'anneal'; allowed: random, nearest, critical, greedy,"):
         make_planner("anneal")
     with pytest.raises(PlanningError, match="planner 'greedy': .*depth"):

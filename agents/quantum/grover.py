@@ -1,0 +1,225 @@
+"""Grover adaptive search as a planner: ever better thresholds, rotations whose number is drawn at random.
+
+Search register and start are the one-hot states' uniform superposition (W states), so that every shot is a joint
+choice; the distinct rule is a penalty. Each round marks the states of integer cost below the best one measured,
+applies r rotations and measures. r is uniform below a bound that grows by 8/7 after every failure up to sqrt(N) and
+falls back to 1 after a success, because the number of marked states is unknown (Gilliam, Woerner, Gonciulea 2021,
+arXiv 1912.04088; bound: Boyer, Brassard, Hoyer, Tapp 1998, quant-ph/9605034; Durr and Hoyer 1996, quant-ph/9607014).
+
+The start is uniform and the oracle exact on integers, so the state after r rotations is known in closed form: marked
+states share sin^2((2r + 1) theta), sin^2 theta = M / N, the others share the rest. Drawing from that is the algorithm's
+own distribution, to rounding equal to the circuit's (:mod:`agents.quantum.grover_circuit`), and the simulator alone
+knows which states are marked: the planner sees measured choices only. No noise is modelled.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.planning.classical import greedy_choice
+from agents.planning.problem import Budget, Plan, PlanningError, Problem
+from agents.quantum.closed_form import grover_success
+from agents.quantum.grover_circuit import rotation_two_qubit_gates
+from agents.quantum.integer_costs import IntegerCosts, integer_costs
+from agents.quantum.ising import Ising, encode, penalised
+from agents.quantum.qaoa import shrink
+
+MAX_SEARCH_QUBITS = 40  # at most 3^13 one-hot states
+MAX_VALUE_QUBITS = 40
+_GROWTH = 8.0 / 7.0  # quant-ph/9605034: any factor in (1, 4/3) works; 8/7 is Gilliam et al.'s
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search did, for the plan and for studies of its cost.
+
+    Attributes:
+        choices: (shots, G) int64 measured joint choices, in order.
+        calls: (shots,) int64 oracle calls spent up to and with each shot.
+        ties: states of the same integer cost as the last threshold, itself left out (counted by the simulator).
+        stopped: what ended the search.
+    """
+
+    choices: np.ndarray
+    calls: np.ndarray
+    ties: int
+    stopped: str
+
+
+@dataclass(frozen=True)
+class GroverPlanner:
+    """Grover adaptive search; the best feasible choice ever measured is the answer.
+
+    The plan's evaluations are oracle calls, one a rotation. The optimum is never proven: where it is found, nothing
+    marks it as such, and the search goes on until its budget is spent.
+
+    Attributes:
+        value_qubits: m, in [2, 40]: costs are told apart in steps of their range over about 2^(m-1).
+        calls_per_root: oracle calls unless the budget says otherwise, times sqrt(N), > 0; finding the optimum takes
+            some 3 sqrt(N) on average.
+        shots: measurements unless the budget says otherwise, >= 1.
+        max_qubits: largest search register, in [2, 40]; value qubits come on top.
+        oversize: for larger problems, "shrink" (see :func:`agents.quantum.qaoa.shrink`) or "refuse".
+        penalty_factor: penalty for breaking the distinct rule, in ranges of the cost; >= 1 keeps the optimum lowest.
+        repetition_s: modelled time of a shot without rotations, reset included [s].
+        two_qubit_gate_s: modelled time of a two-qubit gate [s]; a rotation's gates are taken one after the other.
+        iteration_s: modelled time to return a result and load the next circuit [s] (assumed); every shot needs one.
+        overhead_s: modelled compilation and queue, once [s] (assumed).
+
+    Raises:
+        PlanningError: a setting out of range.
+    """
+
+    value_qubits: int = 12
+    calls_per_root: float = 9.0
+    shots: int = 256
+    max_qubits: int = 20
+    oversize: str = "shrink"
+    penalty_factor: float = 1.0
+    repetition_s: float = 250e-6
+    two_qubit_gate_s: float = 84e-9
+    iteration_s: float = 0.01
+    overhead_s: float = 2.0
+    name: str = "gas"
+
+    def __post_init__(self) -> None:
+        if self.shots < 1:
+            raise PlanningError(f"gas shots: must be >= 1, got {self.shots}")
+        for setting, largest in (("value_qubits", MAX_VALUE_QUBITS), ("max_qubits", MAX_SEARCH_QUBITS)):
+            if not 2 <= getattr(self, setting) <= largest:
+                raise PlanningError(f"gas {setting}: must be in [2, {largest}], got {getattr(self, setting)}")
+        if self.oversize not in ("shrink", "refuse"):
+            raise PlanningError(f"gas oversize: must be 'shrink' or 'refuse', got {self.oversize!r}")
+        if not 0.0 < self.calls_per_root < np.inf:
+            raise PlanningError(f"gas calls_per_root: must be finite and > 0, got {self.calls_per_root}")
+        for setting in ("penalty_factor", "repetition_s", "two_qubit_gate_s", "iteration_s", "overhead_s"):
+            if not 0.0 <= getattr(self, setting) < np.inf:
+                raise PlanningError(f"gas {setting}: must be finite and >= 0, got {getattr(self, setting)}")
+
+    def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
+        """Search until the budget is spent and return the best feasible choice measured, greedy where there was none.
+
+        Raises:
+            PlanningError: the problem needs more than ``max_qubits`` and ``oversize`` is "refuse", or the value qubits
+                cannot tell its costs apart.
+        """
+        started_s = time.perf_counter()
+        fitted, notes = self._fit(problem)
+        ising = encode(penalised(fitted, self.penalty_factor))
+        if ising.qubits == 0:
+            return self._plan(problem, ising.fixed, started_s, 0, 0, 0.0, [*notes, "nothing to decide: no circuit"])
+        costs = integer_costs(ising, self.value_qubits)
+        found = self.search(ising, costs, budget, rng)
+        distinct_choices = np.unique(found.choices, axis=0)
+        values = problem.costs(distinct_choices)
+        best = int(np.argmin(values))
+        notes += [
+            f"{ising.qubits} + {self.value_qubits} qubits, {found.calls[-1]} oracle calls over {costs.states} states",
+            f"costs in steps of {costs.unit:.3g}: {found.ties} other states tie with the best there",
+            found.stopped,
+        ]
+        choice = distinct_choices[best]
+        if not np.isfinite(values[best]):
+            choice, notes = greedy_choice(problem), [*notes, "no feasible shot; greedy answer"]
+        calls, shots = int(found.calls[-1]), len(found.choices)
+        circuit_s = (calls * rotation_two_qubit_gates(costs)) * self.two_qubit_gate_s
+        return self._plan(problem, choice, started_s, calls, shots, circuit_s, notes)
+
+    def search(self, ising: Ising, costs: IntegerCosts, budget: Budget, rng: np.random.Generator) -> Search:
+        """Measure, mark what is below, rotate, measure, until calls, shots or time are spent.
+
+        A drawn number of rotations that the remaining calls do not cover ends the search.
+        """
+        started_s = time.perf_counter()
+        values = costs.values()
+        root = float(np.sqrt(costs.states))
+        call_limit = int(np.ceil(self.calls_per_root * root)) if budget.evaluations is None else budget.evaluations
+        shot_limit = self.shots if budget.shots is None else budget.shots
+        measured, spent = [int(rng.integers(costs.states))], [0]  # the first shot: no rotation
+        threshold, bound, stopped = int(values[measured[0]]), 1.0, ""
+        marked = np.flatnonzero(values < threshold)
+        while not stopped:
+            rotations = int(rng.integers(int(np.ceil(bound))))
+            if len(measured) >= shot_limit:
+                stopped = f"stopped after {shot_limit} shots"
+            elif spent[-1] + rotations > call_limit:
+                stopped = f"stopped by the limit of {call_limit} oracle calls"
+            elif budget.time_s is not None and time.perf_counter() - started_s > budget.time_s:
+                stopped = f"time budget {budget.time_s:g} s spent"
+            else:
+                state = measure(marked, rotations, values.size, rng)
+                measured.append(state)
+                spent.append(spent[-1] + rotations)
+                if values[state] < threshold:
+                    threshold, bound = int(values[state]), 1.0
+                    marked = np.flatnonzero(values < threshold)
+                else:
+                    bound = min(_GROWTH * bound, root)
+        ties = int(np.count_nonzero(values == threshold)) - 1
+        choices = _choices(ising, np.array(measured))
+        return Search(choices=choices, calls=np.array(spent, dtype=np.int64), ties=ties, stopped=stopped)
+
+    def _fit(self, problem: Problem) -> tuple[Problem, list[str]]:
+        """The problem, or the part of it that ``max_qubits`` hold, and what was left out."""
+        counts = problem.allowed.sum(axis=1)
+        needed = int(counts[counts > 1].sum())
+        if needed <= self.max_qubits:
+            return problem, []
+        if self.oversize == "refuse":
+            raise PlanningError(f"gas: the problem needs {needed} qubits, max_qubits is {self.max_qubits}")
+        kept = shrink(problem, self.max_qubits)
+        return kept, [f"shrunk from {needed} qubits: {kept.allowed.sum()} of {counts.sum()} options kept"]
+
+    def _plan(
+        self,
+        problem: Problem,
+        choice: np.ndarray,
+        started_s: float,
+        calls: int,
+        shots: int,
+        circuit_s: float,
+        notes: list[str],
+    ) -> Plan:
+        value = problem.cost(choice)
+        wall_s = time.perf_counter() - started_s
+        modelled_s = self.overhead_s + shots * (self.repetition_s + self.iteration_s) + circuit_s
+        return Plan(
+            choice=choice,
+            value=value,
+            optimum=None,
+            feasible=bool(np.isfinite(value)),
+            evaluations=calls,
+            shots=shots,
+            wall_s=wall_s,
+            modelled_latency_s=modelled_s if shots else wall_s,
+            planner=self.name,
+            note="; ".join(notes),
+        )
+
+
+def rotated_probabilities(marked: np.ndarray, rotations: int) -> np.ndarray:
+    """(N,) float64 probabilities of the start's states after r rotations; marked (N,) bool."""
+    count, states = int(np.count_nonzero(marked)), marked.size
+    success = grover_success(count, states, rotations)
+    rest = (1.0 - success) / max(states - count, 1)
+    return np.where(marked, success / max(count, 1), rest)
+
+
+def measure(marked: np.ndarray, rotations: int, states: int, rng: np.random.Generator) -> int:
+    """One measurement after r rotations: which states share the marked part is decided first, then which of them."""
+    below = rng.random() < grover_success(marked.size, states, rotations)
+    if below and marked.size:
+        return int(marked[rng.integers(marked.size)])
+    # The unmarked states are those that skip the marked indices, which come sorted.
+    rank = int(rng.integers(states - marked.size))
+    return int(rank + np.searchsorted(marked - np.arange(marked.size), rank, side="right"))
+
+
+def _choices(ising: Ising, states: np.ndarray) -> np.ndarray:
+    """(M, G) int64 joint choices of one-hot states by number, first register slowest."""
+    choices = np.tile(ising.fixed, (len(states), 1))
+    starts = np.cumsum([0, *ising.registers])
+    for start, digit in zip(starts, np.unravel_index(states, ising.registers), strict=False):
+        choices[:, ising.qubit_group[start]] = ising.qubit_option[start + digit]
+    return choices
