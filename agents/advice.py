@@ -94,6 +94,7 @@ class Advisor:
         max_options: int = 6,
         minimum_trust: float = 0.0,
         positions: int = 1,
+        unseen: bool = False,
         families: Sequence[str] = ("triage", "supply"),
         budget: Budget | None = None,
     ) -> None:
@@ -109,6 +110,8 @@ class Advisor:
             max_options: patients offered to the planner at most, >= 1.
             minimum_trust: patients trusted less are not offered, [0, 1].
             positions: patients planned ahead for a tracked robot, 1 or 2.
+            unseen: send tracked robots also to patients whom nobody has seen yet; without, who has nobody known to
+                go to is left to its own rule and so finds some.
             families: what is planned, of "triage" (tracked robots) and "supply" (legged ones).
             budget: what one plan may spend.
 
@@ -130,7 +133,7 @@ class Advisor:
         self.planner, self.codec = planner, codec
         self.every_steps, self.delay_steps, self.interim = every_steps, delay_steps, interim
         self.channel = channel
-        self.offer, self.families = Offer(max_options, minimum_trust, positions), tuple(families)
+        self.offer, self.families = Offer(max_options, minimum_trust, positions, unseen), tuple(families)
         self.budget = budget or Budget()
         self.spent = Spent()
         self.reset(0)

@@ -46,11 +46,13 @@ class Offer:
         max_options: patients offered at most, >= 1.
         minimum_trust: patients trusted less are left out, [0, 1].
         positions: patients planned ahead for a tracked robot, 1 or 2.
+        unseen: whether tracked robots are sent to patients whom nobody has seen yet, where the census puts them.
     """
 
     max_options: int = 6
     minimum_trust: float = 0.0
     positions: int = 1
+    unseen: bool = False
 
 
 def pose(
@@ -74,7 +76,7 @@ def pose(
             picture,
             robots=free,
             at_work=at_work,
-            unseen=True,
+            unseen=offer.unseen,
             max_options=offer.max_options,
             minimum_trust=offer.minimum_trust,
             positions=offer.positions,

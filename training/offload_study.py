@@ -49,7 +49,7 @@ class Grid:
     sizes: tuple[int, ...] = SIZES
     latencies_s: tuple[float, ...] = LATENCIES_S
     noises: tuple[str, ...] = NOISES
-    max_qubits: int = 12
+    max_qubits: int = 10
     offload: bool = True
 
     def __post_init__(self) -> None:

@@ -61,7 +61,7 @@ class Qpu:
     patience_s: float = 600.0
     max_qubits: int = 16
     noisy: bool = True
-    trajectories: int = 100
+    trajectories: int = 30
     failure_rate: float = 0.0
     behaviour: str = "honest"
 

@@ -90,7 +90,7 @@ class RemotePlanner:
             if value <= at_home:
                 choice = asked.choices[best]
             note += "; greedy answer kept" if value > at_home else ""
-        if fitted is not problem:
+        if fitted.allowed.sum() < problem.allowed.sum():
             note += f"; {int(fitted.allowed.sum())} of {int(problem.allowed.sum())} options sent"
         return self._plan(problem, choice, started_s, budget, replace(asked, note=note.lstrip("; ")))
 
