@@ -78,7 +78,7 @@ def compile_circuit(circuit: Circuit, noise: Noise) -> Program:
     sizes = [len(gate.wires) for gate, some in zip(circuit.gates, parts, strict=True) for _ in some]
     gates = _actions(circuit.gates, [wires] * len(circuit.gates))
     blocks: list[tuple[int, int, int]] = []
-    phases = []
+    phases: list[np.ndarray] = []
     first = 0
     while first < len(circuit.gates):
         last = first

@@ -1,156 +1,193 @@
-"""QAOA on one-hot registers: W-state start, XY-ring mixer, linear-ramp parameters, sampled shots, in PennyLane.
+"""QAOA as a planner: one circuit with fixed or optimised angles, sampled shots, the best feasible one is the answer.
 
-Each group is a register of qubits, one per option. The start is the product of the registers' W states, the ground
-state of the mixer -1/2 sum (X X + Y Y) over the ring; the mixer moves the single 1 of each register around and never
-leaves the one-hot subspace, so that every shot is a joint choice. Layer k of p applies exp(-i gamma_k C) (RZ, IsingZZ)
-and then the ring's IsingXY gates in order. Ansatz: Hadfield et al. 2019, Algorithms 12:34 (arXiv 1709.03489); XY ring
-and W start: Wang et al. 2020, Phys Rev A 101:012320 (arXiv 1904.09314).
-
-Parameters: with f = (k - 1/2) / p, gamma_k = ramp_gamma f / sigma and beta_k = ramp_beta (1 - f), where sigma is the
-standard deviation of the cost over the one-hot states (penalties included), found in closed form by analysis of
-variance (:attr:`Problem.moments`), so that one ramp serves all instances. The default slopes are the best of a coarse
-grid over nine sets of 15 random problems (3x4, 4x3, 4x4; duplicate, dense and distinct couplings; NumPy seed 2026)
-by mean probability of the optimum, at p = 4, 6 and 8 alike. Nothing is optimised per instance: one circuit a plan.
+Ansaetze (:mod:`agents.quantum.circuits`) are simulated exactly by one of two backends with equal probabilities: "fast"
+works on the states the ansatz can reach (:mod:`agents.quantum.simulator`), "pennylane" applies every gate on any
+PennyLane device (:mod:`agents.quantum.reference`).
 
 Shots are drawn with our own generator from the circuit's probabilities rather than by the device: equal in
-distribution, and the same on every device and machine for the same seed, since a simulator's own sampler is seeded
-elsewhere. Only sampled bit strings are decoded and scored; the rest of the state vector is never looked at.
+distribution, and with the same seed the same on every backend, device and machine. Only sampled states are decoded and
+scored; the rest of the state vector is never looked at.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from agents.planning.classical import greedy_choice
 from agents.planning.problem import Budget, Plan, PlanningError, Problem
-from agents.quantum.ising import Ising, encode, penalised
+from agents.quantum.ising import encode, penalised
+from agents.quantum.parameters import KINDS, angles_for
+from agents.quantum.simulator import ANSAETZE, Simulation
+from agents.quantum.simulator.enumeration import feasible_choices
 
-MAX_SIMULATED_QUBITS = 24  # 2^24 complex amplitudes are 256 MiB
-_MAX_CIRCUITS = 256  # circuits kept; beyond, the oldest goes
+BACKENDS = ("fast", "pennylane")
+MAX_SIMULATED_QUBITS = 24  # 2^24 amplitudes are 256 MiB
 
-Circuit = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Decoder = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class QAOAPlanner:
-    """XY-ring QAOA as a planner; the best feasible sampled bit string is the answer.
+    """QAOA as a planner; the best feasible sampled state is the answer.
 
-    The plan reports the circuit evaluations (one) and the shots, and the note how many one-hot states there were:
-    where the shots outnumber them, random sampling would have found the optimum as well.
+    The plan reports circuit evaluations and shots, and the note how many states there were: where the shots outnumber
+    them, random sampling would have found the optimum as well.
 
     Attributes:
+        backend: "fast" or "pennylane".
+        ansatz: "penalty-x", "xy-ring", "grover" or "swap"; "auto" takes swap where options must differ and xy-ring
+            elsewhere. As a circuit, swap needs every option open to every group and none shareable: with the backend
+            "pennylane", "auto" takes xy-ring where that is not so.
         depth: layers p, >= 1.
+        parameters: "transferred" (tuned once, the same for all instances), "ramp" (linear) or "optimised" (for the
+            instance, on the fast simulator; circuit evaluations are counted).
         shots: samples unless the budget says otherwise, >= 1.
-        max_qubits: largest circuit, in [2, 24].
+        max_qubits: largest register, in [2, 24]: with "pennylane" its qubits, ancillas included; with "fast", which
+            keeps only the states that the ansatz can reach, 2^max_qubits such states.
         oversize: for larger problems, "shrink" (each group keeps its greedy option and its best others, some groups
             the greedy option alone; the note says so) or "refuse" (PlanningError).
         device: PennyLane device name.
-        ramp_gamma: slope of the cost angles for a cost of unit standard deviation [rad].
-        ramp_beta: slope of the mixer angles [rad].
-        penalty_factor: penalty for breaking the distinct rule, in ranges of the cost; >= 1 keeps the optimum lowest.
+        penalty_factor: penalty for breaking a rule, in ranges of the cost; >= 1 keeps the optimum lowest.
         repetition_s: modelled time of one shot, reset included [s] (superconducting, published calibrations:
-            250 us; 5-planning).
+            250 us; :mod:`agents.quantum.calibrations`).
         overhead_s: modelled compilation and queue [s] (assumed).
 
     Raises:
         PlanningError: a setting out of range, an unknown device, or PennyLane not installed.
     """
 
+    backend: str = "fast"
+    ansatz: str = "auto"
     depth: int = 8
+    parameters: str = "transferred"
     shots: int = 256
-    max_qubits: int = 12
+    max_qubits: int = 16
     oversize: str = "shrink"
     device: str = "lightning.qubit"
-    ramp_gamma: float = 2.5
-    ramp_beta: float = 0.6
     penalty_factor: float = 1.0
     repetition_s: float = 250e-6
     overhead_s: float = 2.0
     name: str = "qaoa"
-    _circuits: dict[Any, Circuit] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        choices = {
+            "backend": BACKENDS,
+            "ansatz": ("auto", *ANSAETZE),
+            "parameters": KINDS,
+            "oversize": ("shrink", "refuse"),
+        }
+        for setting, allowed in choices.items():
+            if getattr(self, setting) not in allowed:
+                raise PlanningError(f"qaoa {setting}: must be one of {allowed}, got {getattr(self, setting)!r}")
         for setting in ("depth", "shots"):
             if getattr(self, setting) < 1:
                 raise PlanningError(f"qaoa {setting}: must be >= 1, got {getattr(self, setting)}")
         if not 2 <= self.max_qubits <= MAX_SIMULATED_QUBITS:
             raise PlanningError(f"qaoa max_qubits: must be in [2, {MAX_SIMULATED_QUBITS}], got {self.max_qubits}")
-        if self.oversize not in ("shrink", "refuse"):
-            raise PlanningError(f"qaoa oversize: must be 'shrink' or 'refuse', got {self.oversize!r}")
-        for setting in ("penalty_factor", "ramp_gamma", "ramp_beta", "repetition_s", "overhead_s"):
+        for setting in ("penalty_factor", "repetition_s", "overhead_s"):
             if not 0.0 <= getattr(self, setting) < np.inf:
                 raise PlanningError(f"qaoa {setting}: must be finite and >= 0, got {getattr(self, setting)}")
-        _make_device(self.device, 2)  # an unknown device is refused here, not in the middle of a mission
+        if self.backend == "pennylane":
+            from agents.quantum.reference import check_device
+
+            check_device(self.device)  # an unknown device is refused here, not in the middle of a mission
 
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
-        """Run the circuit once, draw shots and return the best feasible one.
+        """Run the circuit, draw shots and return the best feasible one.
 
-        Where no shot is feasible (only possible with a distinct rule) the greedy choice is returned; the note says so.
+        Where no shot is feasible (possible only where rules are penalties) the greedy choice is returned; the note
+        says so.
 
         Raises:
-            PlanningError: the problem needs more than ``max_qubits`` and ``oversize`` is "refuse".
+            PlanningError: the problem is too large and ``oversize`` is "refuse".
         """
         started_s = time.perf_counter()
         fitted, notes = self._fit(problem)
-        ising = encode(penalised(fitted, self.penalty_factor))
-        if ising.qubits == 0:
-            return self._plan(problem, ising.fixed, started_s, budget, 0, 0, [*notes, "nothing to decide: no circuit"])
+        if (fitted.allowed.sum(axis=1) == 1).all():
+            notes.append("nothing to decide: no circuit")
+            return self._plan(problem, fitted.allowed.argmax(axis=1), started_s, budget, 0, 0, notes)
+        ansatz = self.ansatz_for(fitted)
+        simulation = Simulation(fitted, ansatz, penalty_factor=self.penalty_factor)
+        left = None if budget.evaluations is None else int(budget.evaluations) - 1  # one is for the samples
+        angles = angles_for(simulation, self.depth, self.parameters, evaluations=left)
+        probabilities, decode, size = self._run(simulation, angles.gammas, angles.betas)
         shots = self.shots if budget.shots is None else int(budget.shots)
-        bits = draw_shots(self.probabilities(fitted), shots, rng)
-        choices, valid = ising.decode(np.unique(bits, axis=0))
+        choices, valid = decode(np.unique(draw_states(probabilities, shots, rng)))
         costs = np.where(valid, problem.costs(np.where(valid[:, None], choices, 0)), np.inf)
         best = int(np.argmin(costs))
-        notes.append(f"{ising.qubits} qubits, p={self.depth}, {shots} shots over {fitted.states} one-hot states")
-        if np.isfinite(costs[best]):
-            choice = choices[best]
-        else:
+        where = "fast simulator" if self.backend == "fast" else self.device
+        notes.append(f"{ansatz} on {where}, {size}, p={self.depth}, {angles.note}, {shots} shots")
+        choice = choices[best]
+        if not np.isfinite(costs[best]):
             choice = greedy_choice(problem)
             notes.append("no feasible shot; greedy answer")
-        return self._plan(problem, choice, started_s, budget, 1, shots, notes)
+        return self._plan(problem, choice, started_s, budget, angles.evaluations + 1, shots, notes)
 
-    def probabilities(self, problem: Problem) -> np.ndarray:
-        """(2^n,) float64 probabilities of the bit strings; qubit 0 of :func:`encode` is the most significant bit.
+    def ansatz_for(self, problem: Problem) -> str:
+        """The ansatz taken for a problem."""
+        if self.ansatz != "auto":
+            return self.ansatz
+        as_circuit = bool(problem.allowed.all()) and not problem.shareable.any()
+        return "swap" if problem.distinct and (self.backend == "fast" or as_circuit) else "xy-ring"
 
-        Raises:
-            PlanningError: the problem needs more than ``max_qubits``, or none.
-        """
-        target = penalised(problem, self.penalty_factor)
-        ising = encode(target)
-        if not 1 <= ising.qubits <= self.max_qubits:
-            raise PlanningError(f"qaoa: the problem needs {ising.qubits} qubits, allowed are 1 to {self.max_qubits}")
-        gammas, betas = self.angles(target.spread)
-        return np.asarray(self._circuit(ising)(ising.h, ising.J, gammas, betas), dtype=np.float64)
+    def _run(self, simulation: Simulation, gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, Decoder, str]:
+        """Probabilities of states, how to read states as choices, and the size of the register in words."""
+        if self.backend == "fast":
+            words = f"{simulation.qubits} qubits, {simulation.states} states"
+            return simulation.probabilities(gammas, betas), simulation.decode, words
+        problem, ansatz = simulation.problem, simulation.ansatz
+        from agents.quantum.reference import reference_probabilities
 
-    def angles(self, spread: float) -> tuple[np.ndarray, np.ndarray]:
-        """Linear ramps gamma (depth,) [rad per cost] and beta (depth,) [rad] for a cost of this standard deviation."""
-        progress = (np.arange(self.depth) + 0.5) / self.depth
-        slope = self.ramp_gamma / spread if spread > 0.0 else 0.0
-        return slope * progress, self.ramp_beta * (1.0 - progress)
+        ising = encode(penalised(problem))
+        probabilities = reference_probabilities(
+            problem, ansatz, gammas, betas, device=self.device, penalty_factor=self.penalty_factor
+        )
+        # The order of the fast simulator, so that the same random numbers draw the same states: choices ascending,
+        # which as one-hot strings descend; bit strings ascending.
+        order = np.arange(probabilities.size)[:: 1 if ansatz == "penalty-x" else -1]
 
-    def _circuit(self, ising: Ising) -> Circuit:
-        """The QNode of this shape, built on first use; registers and coupled pairs fix it, numbers are arguments."""
-        key = (ising.registers, ising.pairs.tobytes(), self.depth, self.device)
-        if key not in self._circuits:
-            if len(self._circuits) >= _MAX_CIRCUITS:
-                del self._circuits[next(iter(self._circuits))]
-            self._circuits[key] = build_circuit(ising.registers, ising.pairs, self.device)
-        return self._circuits[key]
+        def decode(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return ising.decode((order[states][:, None] >> np.arange(ising.qubits - 1, -1, -1)) & 1)
+
+        return probabilities[order], decode, f"{ising.qubits} qubits"
 
     def _fit(self, problem: Problem) -> tuple[Problem, list[str]]:
-        """The problem, or the part of it that ``max_qubits`` hold, and what was left out."""
+        """The problem, or the part of it that the register holds, and what was left out."""
+        if self._fits(problem):
+            return problem, []
         counts = problem.allowed.sum(axis=1)
         needed = int(counts[counts > 1].sum())
-        if needed <= self.max_qubits:
-            return problem, []
         if self.oversize == "refuse":
-            raise PlanningError(f"qaoa: the problem needs {needed} qubits, max_qubits is {self.max_qubits}")
-        kept = shrink(problem, self.max_qubits)
+            what = "qubits" if self.backend == "pennylane" else "qubits' worth of states"
+            raise PlanningError(
+                f"qaoa: the problem's {needed} qubits ({self.ansatz_for(problem)}) are too many, "
+                f"max_qubits is {self.max_qubits} {what}"
+            )
+        kept = shrink_until(problem, self._fits)
         note = f"shrunk from {needed} qubits: {kept.allowed.sum()} of {counts.sum()} options kept"
         decided = int(((kept.allowed.sum(axis=1) == 1) & (counts > 1)).sum())
         return kept, [note + (f", {decided} groups left to greedy" if decided else "")]
+
+    def _fits(self, problem: Problem) -> bool:
+        """Whether the register holds the problem."""
+        ansatz = self.ansatz_for(problem)
+        counts = problem.allowed.sum(axis=1)
+        qubits = int(counts[counts > 1].sum())
+        injective = problem.distinct and ansatz in ("swap", "grover")
+        if self.backend == "pennylane":
+            ancillas = problem.options if injective and problem.options > problem.groups else 0
+            return qubits + ancillas <= self.max_qubits
+        if ansatz == "penalty-x":
+            return qubits <= self.max_qubits
+        if not injective or problem.states <= 1 << self.max_qubits:
+            return problem.states <= 1 << self.max_qubits
+        try:
+            feasible_choices(problem, 1 << self.max_qubits)
+        except PlanningError:
+            return False
+        return True
 
     def _plan(
         self,
@@ -180,75 +217,32 @@ class QAOAPlanner:
         )
 
 
-def _make_device(name: str, wires: int) -> Any:
-    try:
-        import pennylane as qml
-    except ImportError as error:
-        raise PlanningError("qaoa: PennyLane is not installed; install the extra 'quantum'") from error
-    try:
-        return qml.device(name, wires=wires)
-    except (qml.exceptions.DeviceError, ImportError) as error:
-        raise PlanningError(f"qaoa device {name!r}: {error}") from error
-
-
-def build_circuit(registers: tuple[int, ...], pairs: np.ndarray, device: str) -> Circuit:
-    """A QNode (h, J, gammas, betas) -> probabilities (2^n,) of the XY-ring QAOA.
-
-    Args:
-        registers: lengths of the one-hot registers, each >= 2.
-        pairs: (m, 2) coupled qubits.
-        device: PennyLane device name.
-    """
-    import pennylane as qml
-
-    starts = np.concatenate([[0], np.cumsum(registers)]).tolist()
-    wires = [list(range(start, end)) for start, end in zip(starts, starts[1:], strict=False)]
-    coupled = [(int(i), int(j)) for i, j in pairs]
-
-    def circuit(h: np.ndarray, J: np.ndarray, gammas: np.ndarray, betas: np.ndarray) -> Any:
-        for register in wires:
-            _prepare_w_state(qml, register)
-        for gamma, beta in zip(gammas.tolist(), betas.tolist(), strict=True):
-            # exp(-i gamma C): exp(-i gamma h Z) = RZ(2 gamma h); the offset is a global phase.
-            for qubit, angle in enumerate((2.0 * gamma * h).tolist()):
-                qml.RZ(angle, wires=qubit)
-            for pair, angle in zip(coupled, (2.0 * gamma * J).tolist(), strict=True):
-                qml.IsingZZ(angle, wires=pair)
-            for register in wires:
-                for pair in ring(register):
-                    qml.IsingXY(2.0 * beta, wires=pair)
-        return qml.probs(wires=range(starts[-1]))
-
-    node: Circuit = qml.QNode(circuit, _make_device(device, starts[-1]), interface=None, diff_method=None)
-    return node
-
-
-def ring(register: list[int]) -> list[tuple[int, int]]:
-    """Neighbours around a register in the order the mixer takes them; two qubits have one pair, not two."""
-    closing = [(register[-1], register[0])] if len(register) > 2 else []
-    return [*zip(register, register[1:], strict=False), *closing]
-
-
-def _prepare_w_state(qml: Any, register: list[int]) -> None:
-    """|100..> to the W state: each step keeps 1/sqrt(T) of the amplitude and hands the rest to the next qubit."""
-    qml.PauliX(register[0])
-    for position, pair in enumerate(zip(register, register[1:], strict=False)):
-        remaining = len(register) - position
-        # Negative: SingleExcitation(t) takes |10> to cos(t/2)|10> - sin(t/2)|01>.
-        qml.SingleExcitation(-2.0 * np.arccos(1.0 / np.sqrt(remaining)), wires=pair)
-
-
 def draw_shots(probabilities: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
     """Measure: draw bit strings (shots, n) uint8 from probabilities (2^n,), most significant bit first."""
-    cumulative = np.cumsum(probabilities)
-    # Scaled by the last sum because the probabilities add up to 1 only to rounding.
-    states = np.searchsorted(cumulative, rng.random(shots) * cumulative[-1], side="right")
+    states = draw_states(probabilities, shots, rng)
     qubits = int(probabilities.size).bit_length() - 1
     return ((states[:, None] >> np.arange(qubits - 1, -1, -1)) & 1).astype(np.uint8)
 
 
+def draw_states(probabilities: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw indices (shots,) int64 of states from their probabilities (N,)."""
+    cumulative = np.cumsum(probabilities)
+    # Scaled by the last sum because the probabilities add up to 1 only to rounding.
+    return np.asarray(np.searchsorted(cumulative, rng.random(shots) * cumulative[-1], side="right"))
+
+
 def shrink(problem: Problem, max_qubits: int) -> Problem:
-    """The problem with fewer allowed options, so that its one-hot registers fit.
+    """The problem with fewer allowed options, so that its one-hot registers have at most ``max_qubits`` qubits."""
+
+    def fits(kept: Problem) -> bool:
+        counts = kept.allowed.sum(axis=1)
+        return int(counts[counts > 1].sum()) <= max_qubits
+
+    return shrink_until(problem, fits)
+
+
+def shrink_until(problem: Problem, fits: Callable[[Problem], bool]) -> Problem:
+    """The problem with just so few allowed options that it fits.
 
     Every group keeps its option of the greedy choice, so that the kept part is feasible and contains an answer no
     worse than greedy. Among the groups with most options, the option farthest behind its group's greedy one goes, again
@@ -263,9 +257,9 @@ def shrink(problem: Problem, max_qubits: int) -> Problem:
     behind = merit - merit[groups, held][:, None]
     behind[groups, held] = -np.inf
     keep = problem.allowed.copy()
-    while True:
+    while not fits(problem):
         counts = keep.sum(axis=1)
-        if int(counts[counts > 1].sum()) <= max_qubits:
-            return replace(problem, linear=np.where(keep, problem.linear, np.inf))
         droppable = keep & (counts == counts.max())[:, None]
         keep[np.unravel_index(int(np.argmax(np.where(droppable, behind, -np.inf))), keep.shape)] = False
+        problem = replace(problem, linear=np.where(keep, problem.linear, np.inf))
+    return problem

@@ -106,7 +106,14 @@ def noisy_quality(
     values = np.stack([batches[:, optimal].sum(axis=1), batches[:, feasible].sum(axis=1)])
     means = values.mean(axis=1)
     errors = values.std(axis=1, ddof=1) / np.sqrt(len(batches)) if len(batches) > 1 else np.zeros(2)
-    return NoisyQuality(*means.tolist(), *errors.tolist(), p_no_error=clean, trajectories=trajectories)
+    return NoisyQuality(
+        p_optimum=float(means[0]),
+        p_feasible=float(means[1]),
+        p_optimum_error=float(errors[0]),
+        p_feasible_error=float(errors[1]),
+        p_no_error=clean,
+        trajectories=trajectories,
+    )
 
 
 def circuit_probabilities(circuit: Circuit, noise: Noise, *, trajectories: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,9 +7,10 @@ import pytest
 from scipy.linalg import expm
 
 from agents.planning import PlanningError, Problem
+from agents.quantum import program
+from agents.quantum.calibrations import Noise
 from agents.quantum.circuits import build, cost_hamiltonian
-from agents.quantum.gates import pair_action
-from agents.quantum.ising import penalty_ising
+from agents.quantum.ising import encode, penalised, penalty_ising
 from agents.quantum.simulator import ANSAETZE
 
 SIZES = [(1, 3), (2, 2), (2, 3), (3, 3), (2, 4), (3, 4)]
@@ -25,16 +26,8 @@ def random_problem(rng, groups, options, *, distinct=True, **settings):
 
 
 def final_state(circuit):
-    """(2^wires,) amplitudes, gate by gate."""
-    state = np.zeros(2**circuit.wires, dtype=complex)
-    state[0] = 1.0
-    index = np.arange(state.size)
-    for gate in circuit.gates:
-        mask, pattern, flip, block = pair_action(gate, circuit.wires)
-        first = index[(index & mask) == pattern]
-        pair = np.stack([state[first], state[first ^ flip]])
-        state[first], state[first ^ flip] = block @ pair
-    return state
+    """(2^wires,) amplitudes."""
+    return program.final_state(program.compile_circuit(circuit, Noise()))
 
 
 def strings_of(choices, options):
@@ -102,8 +95,6 @@ def injections(groups, options):
 @pytest.mark.parametrize(("groups", "options"), [*SIZES, (4, 4)])
 @pytest.mark.parametrize("ansatz", ["grover", "swap"])
 def test_start_is_uniform_over_injections(groups, options, ansatz):
-    if groups == options == 1:
-        return
     choices = injections(groups, options)
     circuit = build(random_problem(np.random.default_rng(1), groups, options), ansatz, np.zeros(0), np.zeros(0))
     probabilities, elsewhere = on_choices(circuit, choices, options)
@@ -149,6 +140,80 @@ def test_penalty_x_is_the_ansatz_over_all_strings():
         state = rotation @ state
     found = np.abs(final_state(build(problem, "penalty-x", gammas, betas))) ** 2
     assert np.abs(found - np.abs(state) ** 2).max() <= 1e-12
+
+
+CASES = {
+    "3x3": dict(groups=3, options=3),
+    "2x4": dict(groups=2, options=4),
+    "2x2": dict(groups=2, options=2),
+    "distinct": dict(groups=3, options=3, distinct=True),
+    "ragged": dict(groups=3, options=4, blocked=((0, 1), (0, 3), (2, 2))),
+    "a group without choice": dict(groups=3, options=3, blocked=((1, 0), (1, 2))),
+}
+
+
+def all_bits(qubits):
+    return (np.arange(2**qubits)[:, None] >> np.arange(qubits - 1, -1, -1)) & 1
+
+
+def rotate(state, qubits, first, second, angle):
+    """exp(i angle/2 (XX + YY)): mixes |01> and |10> of two qubits by cos(angle), i sin(angle)."""
+    tensor = np.moveaxis(state.reshape((2,) * qubits).copy(), (first, second), (0, 1))
+    a, b = tensor[0, 1].copy(), tensor[1, 0].copy()
+    tensor[0, 1] = np.cos(angle) * a + 1j * np.sin(angle) * b
+    tensor[1, 0] = np.cos(angle) * b + 1j * np.sin(angle) * a
+    return np.moveaxis(tensor, (0, 1), (first, second)).reshape(-1)
+
+
+def ring_on_bit_strings(problem, gammas, betas):
+    """XY-ring over all bit strings: phases from the cost polynomial, W states written down, ring as loops."""
+    target = penalised(problem)
+    menus = [np.flatnonzero(row) for row in target.allowed]
+    registers = [menu for menu in menus if len(menu) > 1]
+    qubits = sum(len(menu) for menu in registers)
+    bits = all_bits(qubits)
+    # The cost polynomial in the bits, for every bit string, one-hot or not.
+    owner = [(g, t) for g, menu in enumerate(menus) if len(menu) > 1 for t in menu]
+    fixed = [(g, menu[0]) for g, menu in enumerate(menus) if len(menu) == 1]
+    variables = [bits[:, q] for q in range(qubits)] + [np.ones(len(bits))] * len(fixed)
+    cost = np.zeros(len(bits))
+    for i, (g, t) in enumerate(owner + fixed):
+        cost += target.linear[g, t] * variables[i]
+        for j in range(i):
+            h, u = (owner + fixed)[j]
+            cost += target.pairwise[g, t, h, u] * variables[i] * variables[j]
+    state = np.ones(len(bits), dtype=complex)
+    start, rings = 0, []
+    for menu in registers:
+        size = len(menu)
+        state *= np.where(bits[:, start : start + size].sum(axis=1) == 1, 1 / np.sqrt(size), 0.0)
+        pairs = [(start + k, start + (k + 1) % size) for k in range(size if size > 2 else 1)]
+        rings += pairs
+        start += size
+    for gamma, beta in zip(gammas, betas, strict=True):
+        state *= np.exp(-1j * gamma * cost / target.spread)
+        for first, second in rings:
+            state = rotate(state, qubits, first, second, beta)
+    return np.abs(state) ** 2
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("depth", [1, 4])
+def test_xy_ring_is_the_ansatz_on_bit_strings_and_leaks_nothing(name, depth):
+    rng = np.random.default_rng(11)
+    settings = dict(CASES[name])
+    groups, options = settings.pop("groups"), settings.pop("options")
+    linear = rng.random((groups, options))
+    for cell in settings.pop("blocked", ()):
+        linear[cell] = np.inf
+    problem = random_problem(rng, groups, options, linear=linear, distinct=settings.get("distinct", False))
+    gammas, betas = rng.normal(size=(2, depth))
+    found = np.abs(final_state(build(problem, "xy-ring", gammas, betas))) ** 2
+    assert np.abs(found - ring_on_bit_strings(problem, gammas, betas)).max() <= 1e-12
+    ising = encode(penalised(problem))
+    _, valid = ising.decode(all_bits(ising.qubits))
+    assert valid.sum() == problem.states
+    assert found[~valid].sum() <= 1e-12
 
 
 @pytest.mark.parametrize("ansatz", ANSAETZE)

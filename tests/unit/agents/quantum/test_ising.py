@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from agents.planning import Problem
-from agents.quantum.ising import penalty_ising
+from agents.planning import PlanningError, Problem
+from agents.quantum.ising import encode, penalised, penalty_ising
 
 
 def random_problem(rng, groups, options, *, distinct=False, blocked=()):
@@ -44,3 +44,22 @@ def test_without_penalty_some_broken_string_lies_below_the_optimum():
     problem = random_problem(np.random.default_rng(3), 3, 4)
     energies, costs = energies_and_costs(problem, 0.0)
     assert energies.min() < costs.min()
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+@pytest.mark.parametrize("blocked", [(), ((0, 1), (0, 3), (2, 2)), ((1, 0), (1, 1), (1, 3))])
+def test_one_hot_strings_have_the_cost_and_the_distinct_penalty_keeps_the_optimum_lowest(distinct, blocked):
+    problem = random_problem(np.random.default_rng(14), 3, 4, distinct=distinct, blocked=blocked)
+    ising = encode(penalised(problem))
+    bits = (np.arange(2**ising.qubits)[:, None] >> np.arange(ising.qubits - 1, -1, -1)) & 1
+    choices, valid = ising.decode(bits)
+    assert valid.sum() == problem.states
+    energies, costs = ising.energies(bits[valid]), problem.costs(choices[valid])
+    feasible = np.isfinite(costs)
+    assert np.abs(energies[feasible] - costs[feasible]).max() <= 1e-10
+    assert energies.argmin() == costs.argmin()
+
+
+def test_distinct_problems_have_to_be_penalised_first():
+    with pytest.raises(PlanningError, match="penalised"):
+        encode(random_problem(np.random.default_rng(0), 2, 3, distinct=True))
