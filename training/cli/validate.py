@@ -9,9 +9,10 @@ from rich.table import Table
 from qdt_env.records import require
 from training.cli.report import JsonFile, check_file, progress_bar, screen, write_json
 from training.validation import Check, Outcome, all_passed, run_checks
+from training.validation_planning import planning_checks
 from training.validation_security import security_checks
 
-SECTIONS: dict[str, Callable[[], list[Check]]] = {"security": security_checks}
+SECTIONS: dict[str, Callable[[], list[Check]]] = {"security": security_checks, "planning": planning_checks}
 
 
 def validate(
@@ -20,7 +21,7 @@ def validate(
 ) -> None:
     """Reproduce the published figures; the exit code is 1 if one lies outside its stated tolerance.
 
-    Examples: `qdt validate` · `qdt validate --only security --json security.json`
+    Examples: `qdt validate` · `qdt validate --only planning` · `qdt validate --only security --json security.json`
     """
     require(only in ("", *SECTIONS), "only", only, ", ".join(SECTIONS))
     check_file(json_file, "--json")

@@ -42,12 +42,12 @@ def test_samples_are_scored_by_the_problem(random_problem):
 def test_optimising_raises_the_chance_of_good_choices(random_problem):
     """The last fifth of a run samples a better CVaR than the first: the optimiser does optimise."""
     better = 0
-    for seed in range(20):
+    for seed in range(12):
         problem = random_problem(2, 3, seed)
         planner = VQEPlanner(evaluations=120)
         values = recorded_objectives(planner, problem, seed)
         better += np.mean(values[-24:]) < np.mean(values[:24])
-    assert better >= 19  # of 20; by chance p = 2e-5
+    assert better == 12  # by chance p = 2e-4
 
 
 def recorded_objectives(planner, problem, seed):
