@@ -23,7 +23,7 @@ from agents.quantum.closed_form import grover_success
 from agents.quantum.grover_circuit import rotation_two_qubit_gates
 from agents.quantum.integer_costs import IntegerCosts, integer_costs
 from agents.quantum.ising import Ising, encode, penalised
-from agents.quantum.qaoa import shrink
+from agents.quantum.oversize import RULES, fit_register
 
 MAX_SEARCH_QUBITS = 40  # at most 3^13 one-hot states
 MAX_VALUE_QUBITS = 40
@@ -89,7 +89,7 @@ class GroverPlanner:
         for setting, largest in (("value_qubits", MAX_VALUE_QUBITS), ("max_qubits", MAX_SEARCH_QUBITS)):
             if not 2 <= getattr(self, setting) <= largest:
                 raise PlanningError(f"gas {setting}: must be in [2, {largest}], got {getattr(self, setting)}")
-        if self.oversize not in ("shrink", "refuse"):
+        if self.oversize not in RULES:
             raise PlanningError(f"gas oversize: must be 'shrink' or 'refuse', got {self.oversize!r}")
         if not 0.0 < self.calls_per_root < np.inf:
             raise PlanningError(f"gas calls_per_root: must be finite and > 0, got {self.calls_per_root}")
@@ -105,7 +105,7 @@ class GroverPlanner:
                 cannot tell its costs apart.
         """
         started_s = time.perf_counter()
-        fitted, notes = self._fit(problem)
+        fitted, notes = fit_register(problem, "gas", self.max_qubits, self.oversize)
         ising = encode(penalised(fitted, self.penalty_factor))
         if ising.qubits == 0:
             return self._plan(problem, ising.fixed, started_s, 0, 0, 0.0, [*notes, "nothing to decide: no circuit"])
@@ -159,17 +159,6 @@ class GroverPlanner:
         ties = int(np.count_nonzero(values == threshold)) - 1
         choices = _choices(ising, np.array(measured))
         return Search(choices=choices, calls=np.array(spent, dtype=np.int64), ties=ties, stopped=stopped)
-
-    def _fit(self, problem: Problem) -> tuple[Problem, list[str]]:
-        """The problem, or the part of it that ``max_qubits`` hold, and what was left out."""
-        counts = problem.allowed.sum(axis=1)
-        needed = int(counts[counts > 1].sum())
-        if needed <= self.max_qubits:
-            return problem, []
-        if self.oversize == "refuse":
-            raise PlanningError(f"gas: the problem needs {needed} qubits, max_qubits is {self.max_qubits}")
-        kept = shrink(problem, self.max_qubits)
-        return kept, [f"shrunk from {needed} qubits: {kept.allowed.sum()} of {counts.sum()} options kept"]
 
     def _plan(
         self,

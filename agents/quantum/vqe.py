@@ -19,7 +19,8 @@ import numpy as np
 from agents.planning.classical import greedy_choice
 from agents.planning.problem import Budget, Plan, PlanningError, Problem
 from agents.quantum.ising import Ising, penalty_ising
-from agents.quantum.qaoa import draw_shots, shrink
+from agents.quantum.oversize import RULES, fit_register
+from agents.quantum.qaoa import draw_shots
 from agents.quantum.ry_ladder import reference_ry_ladder_probabilities, ry_ladder_probabilities
 
 MAX_VQE_QUBITS = 20  # 2^20 real amplitudes are 8 MiB
@@ -82,7 +83,7 @@ class VQEPlanner:
             raise PlanningError(f"vqe cvar: must be in (0, 1], got {self.cvar}")
         if not 2 <= self.max_qubits <= MAX_VQE_QUBITS:
             raise PlanningError(f"vqe max_qubits: must be in [2, {MAX_VQE_QUBITS}], got {self.max_qubits}")
-        if self.oversize not in ("shrink", "refuse"):
+        if self.oversize not in RULES:
             raise PlanningError(f"vqe oversize: must be 'shrink' or 'refuse', got {self.oversize!r}")
         if not 0.0 < self.step < np.inf:
             raise PlanningError(f"vqe step: must be finite and > 0, got {self.step}")
@@ -99,7 +100,7 @@ class VQEPlanner:
             PlanningError: the problem needs more than ``max_qubits`` and ``oversize`` is "refuse".
         """
         started_s = time.perf_counter()
-        fitted, notes = self._fit(problem)
+        fitted, notes = fit_register(problem, "vqe", self.max_qubits, self.oversize)
         ising = penalty_ising(fitted, self.penalty_factor)
         run = _Run(self, problem, ising, budget, rng, started_s)
         if ising.qubits == 0:
@@ -118,17 +119,6 @@ class VQEPlanner:
         lengths = np.repeat(ising.registers, ising.registers)
         angles[0] = 2.0 * np.arcsin(np.sqrt(1.0 / lengths))
         return angles + _KICK * rng.standard_normal(angles.shape)
-
-    def _fit(self, problem: Problem) -> tuple[Problem, list[str]]:
-        """The problem, or the part of it that ``max_qubits`` hold, and what was left out."""
-        counts = problem.allowed.sum(axis=1)
-        needed = int(counts[counts > 1].sum())
-        if needed <= self.max_qubits:
-            return problem, []
-        if self.oversize == "refuse":
-            raise PlanningError(f"vqe: the problem needs {needed} qubits, max_qubits is {self.max_qubits}")
-        kept = shrink(problem, self.max_qubits)
-        return kept, [f"shrunk from {needed} qubits: {kept.allowed.sum()} of {counts.sum()} options kept"]
 
     def _plan(self, run: "_Run", choice: np.ndarray, notes: list[str]) -> Plan:
         value = run.problem.cost(choice)
