@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.quantum.devices import make_device
 from agents.quantum.integer_costs import IntegerCosts
 
 
@@ -26,7 +27,7 @@ def rotation_two_qubit_gates(costs: IntegerCosts) -> int:
 
 
 def grover_probabilities(
-    costs: IntegerCosts, threshold: int, rotations: int, device: str = "default.qubit"
+    costs: IntegerCosts, threshold: int, rotations: int, device: str = "lightning.qubit"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Measurement probabilities after some rotations, and how well the value qubits were cleared.
 
@@ -39,7 +40,11 @@ def grover_probabilities(
     Returns:
         (2^n,) float64 probabilities of the search qubits, qubit 0 most significant, and (2^m,) of the value qubits,
         all of it on 0 where the arithmetic is exact.
+
+    Raises:
+        PlanningError: PennyLane does not know the device, or is not installed.
     """
+    backend = make_device(device, costs.qubits + costs.value_qubits)
     import pennylane as qml
 
     search = list(range(costs.qubits))
@@ -56,7 +61,7 @@ def grover_probabilities(
             _prepare(costs.registers)
         return qml.probs(wires=search), qml.probs(wires=value)
 
-    node = qml.QNode(circuit, qml.device(device, wires=len(search) + len(value)), interface=None, diff_method=None)
+    node = qml.QNode(circuit, backend, interface=None, diff_method=None)
     found, left = node()
     return np.asarray(found, dtype=np.float64), np.asarray(left, dtype=np.float64)
 

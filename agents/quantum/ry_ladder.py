@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from agents.planning.problem import PlanningError
+from agents.quantum.devices import make_device
 
 
 def ry_ladder_probabilities(angles: np.ndarray) -> np.ndarray:
@@ -36,14 +36,8 @@ def reference_ry_ladder_probabilities(angles: np.ndarray, device: str = "lightni
     Raises:
         PlanningError: PennyLane does not know the device, or is not installed.
     """
-    try:
-        import pennylane as qml
-
-        backend = qml.device(device, wires=angles.shape[1])
-    except ImportError as error:
-        raise PlanningError("PennyLane is not installed; install the extra 'quantum'") from error
-    except qml.exceptions.DeviceError as error:
-        raise PlanningError(f"device {device!r}: {error}") from error
+    backend = make_device(device, angles.shape[1])
+    import pennylane as qml
 
     def circuit() -> Any:
         for layer, row in enumerate(angles.tolist()):

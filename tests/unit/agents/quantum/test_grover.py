@@ -130,3 +130,10 @@ def test_modelled_latency_counts_shots_and_rotations(random_problem):
 def test_unusable_settings_are_refused(settings):
     with pytest.raises(PlanningError, match=f"gas {next(iter(settings))}: must be"):
         GroverPlanner(**settings)
+
+
+def test_unknown_devices_are_refused(random_problem):
+    pytest.importorskip("pennylane")
+    costs = integer_costs(encode(random_problem(2, 2, 0)), 4)
+    with pytest.raises(PlanningError, match="device 'no.such'"):
+        grover_probabilities(costs, 0, 1, "no.such")
