@@ -25,7 +25,7 @@ from qdt_env.scenario import ScenarioConfig
 from qdt_env.twin.ledger import Ledger
 
 NO_ADVISOR = "none"
-_POLICY_STREAM = 0x90  # keeps a policy's draws apart from the planners'
+POLICY_STREAM = 0x90  # keeps a policy's draws apart from the planners'
 
 Progress = Callable[[int], None]
 
@@ -122,7 +122,7 @@ def run_missions(
 
 def play(episodes: Episodes, policy: Policy, seeds: np.ndarray, progress: Progress | None = None) -> float:
     """Reset every row of ``episodes`` to its seed and let ``policy`` play to the end; returns the wall time [s]."""
-    rng = RowStreams([np.random.default_rng([int(seed), _POLICY_STREAM]) for seed in seeds])
+    rng = RowStreams([np.random.default_rng([int(seed), POLICY_STREAM]) for seed in seeds])
     episodes.reset(np.arange(episodes.n), seeds, np.zeros(episodes.n, np.int64))
     started_s = time.perf_counter()
     step = 0

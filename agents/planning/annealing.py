@@ -1,7 +1,8 @@
 """Simulated annealing and tabu search on the QUBO, by dwave-samplers: the classical peers of sampling quantum planners.
 
-Both see nothing but the binary quadratic model with its penalties, as a quantum annealer would. dimod and
-dwave-samplers are imported when a plan is made.
+Both see nothing but the binary quadratic model with its penalties, as a quantum annealer would. No single penalty suits
+all problems (too soft: no sample is feasible; too hard: the search freezes), so the reads are dealt out over a ladder;
+every sample is scored by the problem's own cost. dimod and dwave-samplers are imported when a plan is made.
 """
 
 import time
@@ -16,6 +17,7 @@ from agents.planning.problem import Budget, Plan, PlanningError, Problem
 from agents.planning.qubo import choices_from_samples, soft_bqm
 
 _SEEDS = 2**31
+_LADDER = (3.5, 2.0, 5.0, 8.0)
 
 
 @dataclass
@@ -67,12 +69,12 @@ def _ordered(sampleset: Any) -> np.ndarray:
     return np.asarray(sampleset.record.sample)[:, np.argsort(np.asarray(sampleset.variables, dtype=np.int64))]
 
 
-def _check(planner: str, least: dict[str, tuple[int, int]], deviations: float | None) -> None:
+def _check(planner: str, least: dict[str, tuple[int, int]], deviations: tuple[float, ...]) -> None:
     for name, (value, minimum) in least.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
             raise PlanningError(f"{planner} planner {name}: must be an integer >= {minimum}, got {value!r}")
-    if deviations is not None and not 0.0 < deviations < np.inf:
-        raise PlanningError(f"{planner} planner deviations: must be > 0 and finite, or None, got {deviations}")
+    if not (isinstance(deviations, tuple) and deviations and all(0.0 < d < np.inf for d in deviations)):
+        raise PlanningError(f"{planner} planner deviations: must be a tuple of numbers > 0, got {deviations!r}")
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,12 @@ class SimulatedAnnealingPlanner:
     Attributes:
         reads: runs unless the budget's shots say otherwise, >= 1.
         sweeps: of each run, >= 1.
-        deviations: softness of the penalties, see :func:`agents.planning.qubo.soft_bqm`, > 0 or None.
+        deviations: ladder of penalties, see :func:`agents.planning.qubo.soft_bqm`, each > 0.
     """
 
     reads: int = 32
     sweeps: int = 1000
-    deviations: float | None = None
+    deviations: tuple[float, ...] = _LADDER
     name: str = "sa"
 
     def __post_init__(self) -> None:
@@ -99,8 +101,7 @@ class SimulatedAnnealingPlanner:
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """The best feasible sample."""
         search = _Search(problem, budget, time.perf_counter())
-        bqm = soft_bqm(problem, self.deviations)
-        variables = max(1, bqm.num_variables)
+        variables = max(1, int(problem.allowed.sum(where=problem.allowed.sum(axis=1, keepdims=True) > 1)))
         reads, sweeps = self.reads if budget.shots is None else budget.shots, self.sweeps
         wanted = reads * sweeps * variables
         if budget.evaluations is not None and wanted > budget.evaluations:
@@ -109,7 +110,11 @@ class SimulatedAnnealingPlanner:
             search.notes.append(f"evaluation budget {budget.evaluations} allows {reads} reads of {sweeps} sweeps")
             if reads * sweeps * variables > budget.evaluations:
                 search.notes[-1] = f"evaluation budget {budget.evaluations} exceeded by a single sweep"
-        search.take(self._sample(bqm, reads, sweeps, int(rng.integers(_SEEDS)), search.late))
+        for rung, deviations in enumerate(self.deviations):
+            share = len(range(rung, reads, len(self.deviations)))
+            if share and not (search.reads and search.late()):
+                bqm = soft_bqm(problem, deviations)
+                search.take(self._sample(bqm, share, sweeps, int(rng.integers(_SEEDS)), search.late))
         if search.reads < reads:
             search.notes.append(f"time budget {budget.time_s:g} s exceeded after {search.reads} of {reads} reads")
         return search.plan(self.name, search.reads * sweeps * variables)
@@ -137,13 +142,13 @@ class TabuPlanner:
         reads: runs from random starts unless the budget's shots say otherwise, >= 1.
         restarts: of each run, >= 0.
         moves: considered in each search, >= 1.
-        deviations: softness of the penalties, see :func:`agents.planning.qubo.soft_bqm`, > 0 or None.
+        deviations: ladder of penalties, see :func:`agents.planning.qubo.soft_bqm`, each > 0.
     """
 
     reads: int = 4
     restarts: int = 20
     moves: int = 20_000
-    deviations: float | None = None
+    deviations: tuple[float, ...] = _LADDER
     name: str = "tabu"
 
     def __post_init__(self) -> None:
@@ -153,7 +158,7 @@ class TabuPlanner:
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """The best feasible sample."""
         search = _Search(problem, budget, time.perf_counter())
-        bqm = soft_bqm(problem, self.deviations)
+        models = [soft_bqm(problem, deviations) for deviations in self.deviations]
         reads, restarts, moves = self.reads if budget.shots is None else budget.shots, self.restarts, self.moves
         if budget.evaluations is not None and reads * (restarts + 1) * moves > budget.evaluations:
             moves = min(moves, budget.evaluations)
@@ -162,6 +167,7 @@ class TabuPlanner:
             allows = f"{reads} reads of {restarts + 1} searches of {moves} moves"
             search.notes.append(f"evaluation budget {budget.evaluations} allows {allows}")
         while search.reads < reads and not (search.reads and search.late()):
+            bqm = models[search.reads % len(models)]
             search.take(self._sample(bqm, restarts, moves, int(rng.integers(_SEEDS)), self._left_ms(search)))
         if search.late():
             search.notes.append(f"time budget {budget.time_s:g} s exceeded in read {search.reads} of {reads}")

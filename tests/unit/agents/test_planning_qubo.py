@@ -35,7 +35,7 @@ def optimum(problem):
     return make_planner("exact").plan(problem, Budget(), np.random.default_rng(0)).value
 
 
-@pytest.mark.parametrize("model", [to_bqm, soft_bqm])
+@pytest.mark.parametrize("model", [to_bqm, lambda problem: soft_bqm(problem, 3.5)])
 @pytest.mark.parametrize("distinct", [False, True])
 def test_energy_of_a_feasible_sample_is_the_cost(model, distinct):
     problem = random_problem(np.random.default_rng(1), distinct=distinct)
