@@ -121,3 +121,29 @@ def test_random_counts_its_samples():
 def test_no_groups_is_an_empty_plan(name):
     plan = make_planner(name).plan(Problem.from_costs(np.zeros((0, 1))), Budget(), np.random.default_rng(0))
     assert plan.choice.shape == (0,) and plan.value == 0.0 and plan.feasible
+
+
+CLASSICAL = ("random", "nearest", "critical", "greedy", "linear", "exact", "sa", "tabu")
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_every_planner_over_its_time_budget_answers_and_says_so(name):
+    rng = np.random.default_rng(11)
+    for groups, options in ((4, 5), (7, 8)):  # enumerated, and beyond it
+        plain = random_problem(rng, groups, options, distinct=True)
+        features = {feature: rng.random((groups, options)) for feature in ("travel_min", "rpm")}
+        problem = Problem.from_costs(plain.linear, plain.pairwise, distinct=True, features=features)
+        plan = make_planner(name).plan(problem, Budget(time_s=1e-6), np.random.default_rng(0))
+        assert plan.feasible and plan.value == problem.cost(plan.choice)
+        assert "budget" in plan.note and "exceeded" in plan.note
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_an_evaluation_budget_is_kept(name):
+    rng = np.random.default_rng(12)
+    plain = random_problem(rng, 4, 5)
+    features = {feature: rng.random((4, 5)) for feature in ("travel_min", "rpm")}
+    problem = Problem.from_costs(plain.linear, plain.pairwise, features=features)
+    for evaluations in (20, 100):
+        plan = make_planner(name).plan(problem, Budget(evaluations=evaluations), np.random.default_rng(0))
+        assert plan.feasible and plan.evaluations <= evaluations
