@@ -116,9 +116,23 @@ class Dense:
                 state = vectors @ (np.exp(1j * beta * values) * (vectors.T @ state))
         return state
 
+    def slopes(self, gammas, betas):
+        """d<C>/d angle (2 p,): each complex generator put into the product of matrices, no difference quotient."""
+        factors = [np.linalg.eigh(generator) for generator in self.generators()]
+        phases = self.costs / self.costs.std()
+        columns = np.zeros((len(self.bits), 1 + 2 * len(gammas)), dtype=complex)  # the state and its derivatives
+        columns[:, 0] = len(self.bits) ** -0.5
+        for k, (gamma, beta) in enumerate(zip(gammas, betas, strict=True)):
+            columns *= np.exp(-1j * gamma * phases)[:, None]
+            columns[:, 1 + k] -= 1j * phases * columns[:, 0]
+            for values, vectors in factors:
+                columns = vectors @ (np.exp(1j * beta * values)[:, None] * (vectors.T @ columns))
+                columns[:, 1 + len(gammas) + k] += 1j * (vectors @ (values * (vectors.T @ columns[:, 0])))
+        return 2.0 * (columns[:, 1:].conj().T @ (self.costs * columns[:, 0])).real
+
 
 @pytest.mark.parametrize(("name", "ansatz"), CASES)
-def test_probabilities_equal_dense_matrices(name, ansatz):
+def test_probabilities_and_gradient_equal_dense_matrices(name, ansatz):
     problem = PROBLEMS[name]
     if ansatz == "penalty-x" and (problem.allowed.sum(axis=1) > 1) @ problem.allowed.sum(axis=1) > 8:
         problem = random_problem(8, 2, 4, blocked=((1, 2),), shareable=(0,))
@@ -132,8 +146,12 @@ def test_probabilities_equal_dense_matrices(name, ansatz):
     where = np.argsort(simulation.basis())
     np.testing.assert_allclose(simulation.costs[where], dense.costs[order], rtol=0, atol=1e-12 * dense.costs.max())
     np.testing.assert_allclose(simulation.probabilities(gammas, betas)[where], probabilities[order], rtol=0, atol=1e-13)
-    expected = float(probabilities @ dense.costs)
-    assert simulation.expectation(gammas, betas) == pytest.approx(expected, abs=1e-12 * np.abs(dense.costs).max())
+    expected, size = float(probabilities @ dense.costs), np.abs(dense.costs).max()
+    assert simulation.expectation(gammas, betas) == pytest.approx(expected, abs=1e-12 * size)
+    value, by_gamma, by_beta = simulation.gradient(gammas, betas)
+    assert value == pytest.approx(expected, abs=1e-12 * size)
+    found = np.concatenate([by_gamma, by_beta])
+    np.testing.assert_allclose(found, dense.slopes(gammas, betas), rtol=0, atol=1e-11 * size)
 
 
 @pytest.mark.parametrize(("name", "ansatz"), CASES)
@@ -200,6 +218,30 @@ def test_ising_simulation_equals_products_of_single_qubit_rotations(qubits):
         for q in range(qubits):
             state = np.moveaxis(np.tensordot(one, state.reshape((2,) * qubits), (1, q)), 0, q).reshape(-1)
     np.testing.assert_allclose(simulation.probabilities(gammas, betas), np.abs(state) ** 2, rtol=0, atol=1e-13)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("qubits", [14, 15, 16])
+def test_blocks_beyond_the_cache_give_the_same(qubits):
+    """14 qubits are one block, 15 and 16 alternate low and high passes."""
+    simulation = IsingSimulation(random_ising(qubits, qubits))
+    gammas, betas = np.array([0.05, 0.1, 0.2]), np.array([0.7, -0.3, 1.2])
+    state = np.full(1 << qubits, 2 ** (-qubits / 2), dtype=complex)
+    for gamma, beta in zip(gammas, betas, strict=True):
+        state = np.exp(-1j * gamma * simulation.costs) * state
+        one = np.array([[np.cos(beta), 1j * np.sin(beta)], [1j * np.sin(beta), np.cos(beta)]])
+        for q in range(qubits):
+            state = np.moveaxis(np.tensordot(one, state.reshape((2,) * qubits), (1, q)), 0, q).reshape(-1)
+    probabilities = np.abs(state) ** 2
+    np.testing.assert_allclose(simulation.probabilities(gammas, betas), probabilities, rtol=0, atol=1e-14)
+    size = np.abs(simulation.costs).max()
+    assert simulation.expectation(gammas, betas) == pytest.approx(probabilities @ simulation.costs, abs=1e-12 * size)
+    _, by_gamma, by_beta = simulation.gradient(gammas, betas)
+    step = 1e-5
+    for k, e in enumerate(np.eye(3)):
+        for found, one, other in ((by_gamma, e, 0 * e), (by_beta, 0 * e, e)):
+            up, down = (simulation.expectation(gammas + d * one, betas + d * other) for d in (step, -step))
+            assert found[k] == pytest.approx((up - down) / (2 * step), abs=1e-5 * size)
 
 
 @pytest.mark.parametrize("ansatz", ANSAETZE)
