@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.planning.problem import PlanningError, Problem
-from agents.quantum.gates import Circuit, Gate, inverse, multiplexed
+from agents.quantum.calibrations import Calibration
+from agents.quantum.gates import Circuit, Gate, inverse, multiplexed, resources
 from agents.quantum.ising import Ising, encode, penalised, penalty_ising
 from agents.quantum.simulator import ANSAETZE
 
@@ -102,6 +103,20 @@ def ring(register: list[int]) -> list[tuple[int, int]]:
     """Neighbours around a register in the order the mixer takes them; two qubits have one pair, not two."""
     closing = [(register[-1], register[0])] if len(register) > 2 else []
     return [*zip(register, register[1:], strict=False), *closing]
+
+
+def circuit_seconds(problem: Problem, ansatz: str, depth: int, calibration: Calibration) -> float:
+    """Duration of the gates of a circuit of ``depth`` layers on a processor [s]; layers after the first are alike.
+
+    Args:
+        problem, ansatz: as for :func:`build`, with the same errors.
+        depth: layers p, >= 1.
+        calibration: times of the gates.
+    """
+    first, second = (
+        resources(build(problem, ansatz, np.ones(layers), np.ones(layers)), calibration).duration_s for layers in (1, 2)
+    )
+    return first + (depth - 1) * (second - first)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,117 @@
+"""The picture of ``qdt bench planners``: one sample by size, by coupling, by depth, and under noise."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agents.quantum.simulator import ANSAETZE
+from training.noise_study import crossing
+from training.planner_study import DEPTHS, UNIFORM, Shot, summarise
+
+if TYPE_CHECKING:
+    from training.cli.bench_planners import Study
+
+_COLOURS = {
+    "swap": "#d55e00", "xy-ring": "#0072b2", "grover": "#009e73", "penalty-x": "#cc79a7", UNIFORM: "#8a8a8a",
+    "sa": "#1b1b1b", "tabu": "#b58900",
+}  # fmt: skip
+_DASHES = {"3x3": "--", "3x4": "-", "4x5": "--"}
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+
+def draw_planners(study: "Study", path: Path) -> None:
+    """Write the picture to ``path``; its suffix says the format."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(_STYLE):
+        figure, panels = plt.subplots(2, 2, figsize=(12.0, 8.4), layout="constrained")
+        _by_size(panels[0, 0], study)
+        _by_coupling(panels[0, 1], study)
+        _by_depth(panels[1, 0], study)
+        _by_noise(panels[1, 1], study)
+        figure.savefig(path, dpi=130)
+        plt.close(figure)
+
+
+def _optimum(shots: list[Shot]) -> float:
+    """Mean P(optimum), NaN for none."""
+    return float(np.mean([shot.optimum for shot in shots])) if shots else float("nan")
+
+
+def _by_size(panel: Any, study: "Study") -> None:
+    for name, depth in study.samplers:
+        y = [_optimum(study.sampled(name, depth, size=size)) for size in study.sizes]
+        panel.plot(
+            study.sizes, y, "o-", ms=4, lw=1.2, color=_COLOURS[name], label=f"{name}, p={depth}" if depth else name
+        )
+    panel.set(yscale="log", xlabel="groups x options", ylabel="P(optimum) of one sample")
+    panel.set_title("One sample, no optimisation per instance")
+    panel.legend()
+
+
+def _by_coupling(panel: Any, study: "Study") -> None:
+    names = study.planners
+    width = 0.8 / max(1, len(study.couplings))
+    for k, coupling in enumerate(study.couplings):
+        shares = [summarise(study.of(name, coupling=coupling)).right for name in names]
+        place = np.arange(len(names)) + (k - 0.5 * (len(study.couplings) - 1)) * width
+        panel.bar(place, shares, width, label=f"{coupling} coupling", color=("#9ecae1", "#4292c6", "#084594")[k])
+    panel.set_xticks(range(len(names)), names, rotation=30)
+    panel.set(ylabel="share of instances solved to optimality", ylim=(0.0, 1.05))
+    panel.grid(axis="x", visible=False)
+    panel.set_title("Planners as they come: where pairs matter, linear costs mislead")
+    panel.legend(loc="lower right", framealpha=0.9, frameon=True)
+
+
+def _by_depth(panel: Any, study: "Study") -> None:
+    for name in ANSAETZE:
+        for size in ("3x4", "4x5"):
+            y = [_optimum(study.sampled(name, depth, size=size)) for depth in DEPTHS]
+            if not np.isnan(y).all():
+                panel.plot(
+                    DEPTHS, y, _DASHES[size], marker="o", ms=4, lw=1.2, color=_COLOURS[name], label=f"{name}, {size}"
+                )
+    panel.set(xscale="log", xlabel="layers p", ylabel="P(optimum) of one shot", ylim=(0.0, 1.0))
+    panel.set_xticks(DEPTHS, [str(depth) for depth in DEPTHS])
+    panel.minorticks_off()
+    panel.set_title("Depth")
+    panel.legend(ncols=2)
+
+
+def _by_noise(panel: Any, study: "Study") -> None:
+    panel.set_title("Errors: a shallow ring overtakes a deep swap mixer")
+    if not study.noise:
+        panel.text(0.5, 0.5, "not measured", ha="center", va="center", transform=panel.transAxes)
+        return
+    for curve in study.noise:
+        x = 1e3 * curve.p2
+        panel.errorbar(
+            x, curve.optimum, 1.96 * curve.optimum_error, fmt=_DASHES[curve.size], marker="o", ms=3, lw=1.2,
+            elinewidth=0.8, color=_COLOURS[curve.ansatz], label=f"{curve.ansatz}, {curve.size}",
+        )  # fmt: skip
+    for size in dict.fromkeys(curve.size for curve in study.noise):
+        swap, ring = (next(c for c in study.noise if (c.ansatz, c.size) == (a, size)) for a in ("swap", "xy-ring"))
+        rate = crossing(swap, ring)
+        if rate is not None:
+            panel.axvline(1e3 * rate, color="#8a8a8a", lw=0.8, ls=_DASHES[size])
+            panel.annotate(
+                f"{size}: {1e3 * rate:.2g}", (1e3 * rate, 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0),
+                textcoords="offset points", va="top", fontsize=8, color="#555555",
+            )  # fmt: skip
+    panel.set(xlabel="errors per thousand two-qubit gates", ylabel="P(optimum) of one shot, p=8", ylim=(0.0, None))
+    panel.legend()
