@@ -63,12 +63,14 @@ def stretched(gammas: np.ndarray, betas: np.ndarray, depth: int) -> tuple[np.nda
     return np.interp(new, old, gammas), np.interp(new, old, betas)
 
 
-def transferred_ramp(ansatz: str, depth: int) -> tuple[np.ndarray, np.ndarray]:
+def transferred_ramp(ansatz: str, depth: int, states: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The tuned schedule of an ansatz, the same for every instance.
 
     Args:
         ansatz: one of :data:`agents.quantum.simulator.ANSAETZE`.
         depth: layers p, >= 1. Depths that were not tuned are stretched from the nearest tuned one.
+        states: basis states of the simulation, for schedules tuned by size (interpolated in the logarithm between the
+            classes that were tuned, constant beyond); the middle class if None.
 
     Returns:
         gammas (p,) and betas (p,).
@@ -80,9 +82,14 @@ def transferred_ramp(ansatz: str, depth: int) -> tuple[np.ndarray, np.ndarray]:
         raise PlanningError(f"ansatz {ansatz!r}: allowed are {', '.join(ANSAETZE)}")
     if depth < 1:
         raise PlanningError(f"depth: must be >= 1, got {depth}")
-    tuned = _document()["ansaetze"][ansatz]["depths"]
-    nearest = min(tuned, key=lambda p: abs(np.log(int(p) / depth)))
-    return stretched(np.array(tuned[nearest]["gammas"]), np.array(tuned[nearest]["betas"]), depth)
+    classes = _document()["ansaetze"][ansatz]
+    nearest = min(classes[0]["depths"], key=lambda p: abs(np.log(int(p) / depth)))
+    tuned = np.array([[one["depths"][nearest][angles] for angles in ("gammas", "betas")] for one in classes])
+    sizes = np.log([one["states"] for one in classes])
+    place = np.interp(sizes[len(sizes) // 2] if states is None else np.log(states), sizes, np.arange(len(sizes)))
+    lower = min(int(place), len(sizes) - 2)
+    gammas, betas = tuned[lower] + (place - lower) * (tuned[lower + 1] - tuned[lower])
+    return stretched(gammas, betas, depth)
 
 
 @cache
@@ -156,7 +163,7 @@ def angles_for(
         raise PlanningError(f"parameters {kind!r}: allowed are {', '.join(KINDS)}")
     if kind == "ramp":
         return Angles(*linear_ramp(depth), 0, "linear ramp")
-    gammas, betas = transferred_ramp(simulation.ansatz, depth)
+    gammas, betas = transferred_ramp(simulation.ansatz, depth, simulation.states)
     if kind == "optimised":
         return optimised(simulation, gammas, betas, evaluations=evaluations)
     return Angles(gammas, betas, 0, "transferred ramp")

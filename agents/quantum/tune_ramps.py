@@ -1,8 +1,8 @@
 """Makes ``data/ramps.json``: python -m agents.quantum.tune_ramps [--seed 2026] [--instances 24] [--out FILE].
 
-For each ansatz and depth one schedule is tuned on mixed random instances by the mean of log P(optimum), which counts a
-small instance's success as much as a hard one's, with exact adjoint gradients (scipy L-BFGS-B). Depths build on one
-another: the search at depth p begins at the schedule of the depth before, stretched.
+For each ansatz, class of sizes and depth one schedule is tuned on mixed random instances by the mean of log P(optimum),
+which asks for the hard instances too, with exact adjoint gradients (scipy L-BFGS-B). Depths build on one another: the
+search at depth p begins at the schedule of the depth before, stretched.
 """
 
 import argparse
@@ -18,11 +18,12 @@ from agents.quantum.parameters import RAMPS, linear_ramp, stretched
 from agents.quantum.simulator import ANSAETZE, Simulation
 
 DEPTHS = (1, 2, 4, 8, 16)
-SIZES = {
-    "penalty-x": ((2, 3), (2, 4), (3, 3)),  # groups x options; 9 qubits, since all 2^n strings are simulated
-    "xy-ring": ((3, 4), (4, 4), (4, 5)),
-    "grover": ((3, 4), (4, 4), (4, 5), (5, 6)),
-    "swap": ((3, 4), (4, 4), (4, 5), (4, 6), (5, 6)),
+# Classes of sizes (groups, options); each gets schedules of its own. Small where all 2^n strings are simulated.
+CLASSES: dict[str, tuple[tuple[tuple[int, int], ...], ...]] = {
+    "penalty-x": (((2, 3), (3, 3)), ((3, 4),)),
+    "xy-ring": (((3, 4),), ((4, 5),), ((2, 3), (2, 4), (3, 3))),
+    "grover": (((3, 4), (4, 4)), ((4, 5),), ((4, 6), (5, 6))),
+    "swap": (((3, 4), (4, 4)), ((4, 5),), ((4, 6), (5, 6))),
 }
 COUPLINGS = (0.1, 3.0)  # range of interaction over additive spread, drawn log-uniformly
 
@@ -57,21 +58,25 @@ def optima(simulation: Simulation) -> np.ndarray:
     return (costs <= costs.min() + 1e-9 * simulation.spread).astype(np.float64)
 
 
-def tune(ansatz: str, depths: Sequence[int], instances: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
-    """Schedules by depth.
+def tune(
+    ansatz: str, sizes: Sequence[tuple[int, int]], depths: Sequence[int], instances: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Schedules of one class.
 
     Args:
         ansatz: one of :data:`agents.quantum.simulator.ANSAETZE`.
+        sizes: (groups, options) of the instances.
         depths: numbers of layers, ascending.
         instances: random instances of each size.
         rng: source of the instances.
 
     Returns:
-        By depth: gammas, betas, and P(optimum) on the training instances (geometric mean and mean).
+        The sizes, the geometric mean of their numbers of basis states, and by depth: gammas, betas, and P(optimum) on
+        the training instances (geometric mean and mean).
     """
     from scipy.optimize import minimize
 
-    problems = [random_instance(g, t, rng) for g, t in SIZES[ansatz] for _ in range(instances)]
+    problems = [random_instance(g, t, rng) for g, t in sizes for _ in range(instances)]
     simulations = [Simulation(problem, ansatz) for problem in problems]
     targets = [optima(simulation) for simulation in simulations]
 
@@ -88,8 +93,10 @@ def tune(ansatz: str, depths: Sequence[int], instances: int, rng: np.random.Gene
     found: dict[str, dict[str, Any]] = {}
     gammas, betas = linear_ramp(1)
     for depth in depths:
-        starts = [np.concatenate(stretched(gammas, betas, depth)), np.concatenate(linear_ramp(depth))]
-        best = min((minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 150}) for start in starts),
+        starts = [np.concatenate(stretched(gammas, betas, depth))]
+        if not found:
+            starts += [np.concatenate(linear_ramp(depth, gamma, 0.7)) for gamma in (3.0, 8.0)]
+        best = min((minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}) for start in starts),
                    key=lambda result: float(result.fun))  # fmt: skip
         gammas, betas = np.split(best.x, 2)
         chances = [float(s.probabilities(gammas, betas) @ t) for s, t in zip(simulations, targets, strict=True)]
@@ -99,7 +106,12 @@ def tune(ansatz: str, depths: Sequence[int], instances: int, rng: np.random.Gene
             "geometric_mean": round(float(np.exp(-best.fun)), 4),
             "mean": round(float(np.mean(chances)), 4),
         }
-    return found
+    return {
+        "sizes": [f"{g}x{t}" for g, t in sizes],
+        "states": round(float(np.exp(np.mean([np.log(simulation.states) for simulation in simulations]))), 1),
+        "instances": len(simulations),
+        "depths": found,
+    }
 
 
 def main() -> None:
@@ -116,15 +128,15 @@ def main() -> None:
     document["numpy"] = np.__version__
     for ansatz in chosen.ansaetze:
         rng = np.random.Generator(np.random.Philox(key=[chosen.seed, ANSAETZE.index(ansatz)]))
-        depths = tune(ansatz, sorted(chosen.depths), chosen.instances, rng)
-        sizes = [f"{g}x{t}" for g, t in SIZES[ansatz]]
-        document["ansaetze"][ansatz] = {"sizes": sizes, "instances": chosen.instances * len(sizes), "depths": depths}
+        classes = []
+        for sizes in CLASSES[ansatz]:
+            classes.append(tune(ansatz, sizes, sorted(chosen.depths), chosen.instances, rng))
+            for depth, row in classes[-1]["depths"].items():
+                chances = f"geometric mean {row['geometric_mean']}, mean {row['mean']}"
+                print(f"{ansatz} {' '.join(classes[-1]['sizes'])} p={depth}: P(optimum) {chances}", flush=True)
+        document["ansaetze"][ansatz] = sorted(classes, key=lambda one: float(one["states"]))
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
         chosen.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-        for depth, row in depths.items():
-            print(
-                f"{ansatz} p={depth}: P(optimum) geometric mean {row['geometric_mean']}, mean {row['mean']}", flush=True
-            )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Schedules: shapes, transfer to fresh instances, and optimisation that never makes things worse."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
 from agents.planning import PlanningError, Problem
-from agents.quantum import tune_ramps
 from agents.quantum.parameters import RAMPS, angles_for, linear_ramp, optimised, stretched, transferred_ramp
 from agents.quantum.simulator import ANSAETZE, Simulation
 from agents.quantum.tune_ramps import optima, random_instance, tune
@@ -38,10 +38,23 @@ def test_shipped_ramps_say_where_they_come_from():
     document = json.loads(RAMPS.read_text("utf-8"))
     assert document["made_by"].startswith("python -m agents.quantum.tune_ramps --seed ")
     assert set(document["ansaetze"]) == set(ANSAETZE)
-    for entry in document["ansaetze"].values():
-        assert list(entry["depths"]) == ["1", "2", "4", "8", "16"]
-        chances = [row["geometric_mean"] for row in entry["depths"].values()]
-        assert chances == sorted(chances)
+    for classes in document["ansaetze"].values():
+        assert [one["states"] for one in classes] == sorted(one["states"] for one in classes)
+        for one in classes:
+            assert list(one["depths"]) == ["1", "2", "4", "8", "16"]
+            chances = [row["geometric_mean"] for row in one["depths"].values()]
+            assert chances == sorted(chances)
+
+
+@pytest.mark.parametrize("ansatz", ANSAETZE)
+def test_schedules_of_sizes_between_two_classes_lie_between_theirs(ansatz):
+    classes = json.loads(RAMPS.read_text("utf-8"))["ansaetze"][ansatz]
+    for one, other in itertools.pairwise(classes):
+        ends = [np.array(each["depths"]["8"]["gammas"]) for each in (one, other)]
+        between, _ = transferred_ramp(ansatz, 8, round(np.sqrt(one["states"] * other["states"])))
+        assert np.abs(between - 0.5 * (ends[0] + ends[1])).max() < 0.02 * np.abs(ends).max()
+        outside, _ = transferred_ramp(ansatz, 8, 1)
+        assert np.array_equal(outside, classes[0]["depths"]["8"]["gammas"])
 
 
 @pytest.mark.parametrize(("groups", "options", "aim", "worst"), [(3, 4, 0.6, 0.05), (4, 5, 0.42, 0.05)])
@@ -54,7 +67,7 @@ def test_swap_with_the_transferred_ramp_finds_the_optimum_of_fresh_instances(gro
     chances = []
     for _ in range(200):
         simulation = Simulation(random_instance(groups, options, rng), "swap")
-        probabilities = simulation.probabilities(*transferred_ramp("swap", 8))
+        probabilities = simulation.probabilities(*transferred_ramp("swap", 8, simulation.states))
         assert abs(probabilities.sum() - 1.0) <= 1e-12  # feasibility 1: the basis is the feasible set
         chances.append(probabilities @ optima(simulation))
     assert np.mean(chances) >= aim
@@ -77,7 +90,7 @@ def test_transferred_beats_the_linear_ramp(ansatz):
 @pytest.mark.parametrize("ansatz", ANSAETZE)
 def test_optimised_lowers_the_mean_cost_and_counts_what_it_spent(ansatz):
     simulation = Simulation(random_instance(2, 3, np.random.default_rng(5)), ansatz)
-    start = transferred_ramp(ansatz, 2)
+    start = transferred_ramp(ansatz, 2, simulation.states)
     before = simulation.expectation(*start)
     found = angles_for(simulation, 2, "optimised")
     assert simulation.expectation(found.gammas, found.betas) < before
@@ -89,10 +102,11 @@ def test_optimised_lowers_the_mean_cost_and_counts_what_it_spent(ansatz):
     assert none.evaluations == 0 and np.array_equal(none.gammas, start[0]) and "no gradient within 4" in none.note
 
 
-def test_tuning_repeats_from_its_seed(monkeypatch):
-    monkeypatch.setitem(tune_ramps.SIZES, "swap", ((2, 3),))
-    once, again = (tune("swap", [1, 2], 3, np.random.default_rng(6)) for _ in range(2))
+def test_tuning_repeats_from_its_seed():
+    once, again = (tune("swap", [(2, 3)], [1, 2], 3, np.random.default_rng(6)) for _ in range(2))
     assert once == again
+    assert once["states"] == 6.0 and once["instances"] == 3
+    once = once["depths"]
     assert once["2"]["geometric_mean"] > once["1"]["geometric_mean"] > 1.0 / 6.0
 
 
