@@ -128,3 +128,14 @@ def test_the_phases_add_up_to_the_engines_step(on_path: None, threats: str) -> N
     assert (ours.state.twin.patients == engines.state.twin.patients).all()
     shares = clock.shares()
     assert list(shares) == list(PHASES) and all(share > 0.0 for share in shares.values())
+
+
+@pytest.mark.slow
+def test_noise_speed_compares_trajectories_with_density_matrices(tmp_path: Path) -> None:
+    pytest.importorskip("pennylane", reason="needs the extra 'quantum'")
+    results, text = run("noise_speed.py", folder=tmp_path)
+    (row,) = results["against"]
+    assert row["qubits"] == 6 and row["total_variation"] < row["bound"] and "xy-ring 2x3" in text
+    curves, _ = run("noise_speed.py", "--crossing", "--sizes", "2x3", "--instances", "2", folder=tmp_path)
+    (curve,) = curves["crossing"]
+    assert all(0.0 < p <= 1.0 for name in ("xy-ring", "swap") for p in curve[name])
