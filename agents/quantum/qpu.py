@@ -42,7 +42,7 @@ class Qpu:
             the median.
         compile_s: compilation and loading [s], >= 0.
         patience_s: the planner waits this long and then does without [s], > 0.
-        max_qubits: largest circuit, >= 2.
+        max_qubits: largest circuit, >= 2; real ones hold more, but simulating their noise would hold up a mission.
         noisy: samples come from the noise model; False: ideal samples, the calibration gives times alone.
         trajectories: Pauli trajectories simulated for the noise, >= 1.
         failure_rate: share of requests that get no answer, [0, 1].
@@ -59,7 +59,7 @@ class Qpu:
     queue_log_sd: float = 0.0
     compile_s: float = 0.0
     patience_s: float = 600.0
-    max_qubits: int = 16
+    max_qubits: int = 12
     noisy: bool = True
     trajectories: int = 30
     failure_rate: float = 0.0
@@ -107,7 +107,7 @@ QPUS = {
         Qpu("heron-shared", HERON, queue_median_s=120.0, queue_log_sd=1.5, compile_s=1.0),
         Qpu("ion", TRAPPED_ION, queue_median_s=2.0, queue_log_sd=0.5, compile_s=1.0),
         # A small machine of one's own beside the command post: no queue, compiled ahead.
-        Qpu("edge", HERON, compile_s=0.05, max_qubits=12),
+        Qpu("edge", HERON, compile_s=0.05, max_qubits=10),
     )
 }
 

@@ -25,6 +25,7 @@ from agents.quantum.gates import resources
 from agents.quantum.ising import Ising, encode, penalised, penalty_ising
 from agents.quantum.job import ANSAETZE, Job, JobError, pack_job, read_answer
 from agents.quantum.masking import ChoiceMask, SpinMask, mask_ising, mask_problem
+from agents.quantum.parameters import transferred_ramp
 from agents.quantum.qaoa import QAOAPlanner, shrink
 from agents.quantum.qpu import Qpu, make_qpu
 
@@ -97,7 +98,7 @@ class RemotePlanner:
     def _ask(self, problem: Problem, shots: int, rng: np.random.Generator) -> "_Asked":
         """Send the masked instance and read what comes back."""
         ansatz = self._ansatz(problem)
-        gammas, betas = angles(self.depth)
+        gammas, betas = transferred_ramp(ansatz, self.depth)
         circuit_s = self._circuit_s(problem, ansatz)
         instance: Problem | Ising
         mask: ChoiceMask | SpinMask
@@ -149,9 +150,8 @@ class RemotePlanner:
 
     def _circuit_s(self, problem: Problem, ansatz: str) -> float:
         """Duration of the circuit's gates [s]; layers after the second take as long as the second."""
-        first, second = (
-            resources(build(problem, ansatz, *angles(p)), self.machine.calibration).duration_s for p in (1, 2)
-        )
+        circuits = (build(problem, ansatz, *transferred_ramp(ansatz, layers)) for layers in (1, 2))
+        first, second = (resources(circuit, self.machine.calibration).duration_s for circuit in circuits)
         return first + (self.depth - 1) * (second - first)
 
     def _plan(
@@ -199,7 +199,7 @@ def on_qpu(planner: Planner | str, qpu: Qpu | str | None) -> Planner:
     if name not in ("qaoa", "qpu"):
         raise PlanningError(f"planner {name!r} does not run on a QPU; allowed: qaoa, qpu")
     if isinstance(planner, QAOAPlanner):
-        return RemotePlanner(qpu, depth=planner.depth, shots=planner.shots)
+        return RemotePlanner(qpu, planner.ansatz, planner.depth, planner.shots)
     return RemotePlanner(qpu)
 
 
@@ -220,9 +220,3 @@ class _Asked:
     key_bits: int = 0
     message_bytes: int = 0
     note: str = ""
-
-
-def angles(depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Linear ramps gamma [rad per standard deviation] and beta [rad]."""
-    progress = (np.arange(depth) + 0.5) / depth
-    return 2.5 * progress, 0.6 * (1.0 - progress)
