@@ -167,8 +167,9 @@ class AdvisorWrapper(BaseParallelWrapper):
             planner: a planner, or the name of one.
             every_k: least steps between two plans for robots that go on asking, >= 1.
             qpu: a QPU, or the name of a preset, that runs the planner's circuits: the planner is "qaoa" or "qpu" then.
-                Its plans come when the modelled latency has passed, greedy ones stand in for them (``interim``), and
-                requests travel over a link with the environment's suite and threats (``channel``).
+                Plans of such a planner, and of "offload", come when the modelled latency has passed, greedy ones stand
+                in for them (``interim``), and requests travel over a link with the environment's suite and threats
+                (``channel``); settings given here come first.
             **settings: of :class:`Advisor`, such as ``delay_steps``.
 
         Raises:
@@ -177,9 +178,9 @@ class AdvisorWrapper(BaseParallelWrapper):
         super().__init__(env)
         require(hasattr(env.unwrapped, "snapshot"), "env", env, "hospital_rescue_v0.parallel_env or a wrapper of it")
         inner = env.unwrapped
-        if qpu is not None:
-            settings = remote_settings(inner.game.suite, inner.game.threats) | settings
-        self.advisor = Advisor(on_qpu(planner, qpu), inner.codec, every_steps=every_k, **settings)
+        planner = on_qpu(planner, qpu)
+        settings = remote_settings(planner, inner.game.suite, inner.game.threats) | settings
+        self.advisor = Advisor(planner, inner.codec, every_steps=every_k, **settings)
         self._inner_layout: ObservationLayout = inner.layout
         self.layout = _longer(self._inner_layout)
         self._row = {agent: r for r, agent in enumerate(env.possible_agents)}

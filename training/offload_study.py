@@ -196,10 +196,8 @@ def _cell(
     differences = {**at_home, "qpu": paired_difference(scores, floor)}
     if grid.offload:
         planner = OffloadPlanner(qpu=RemotePlanner(qpu))
-        late = {**settings, "delay_steps": None, "interim": GreedyPlanner()}
-        differences["offload"] = paired_difference(
-            play(Line(f"offload, {title}", "offload", planner, None, late))[0], floor
-        )
+        line = Line(f"offload, {title}", "offload", planner, None, settings)
+        differences["offload"] = paired_difference(play(line)[0], floor)
     asked = [record for record in spent.records if record.requests]
     return Cell(
         size,

@@ -109,8 +109,9 @@ def run_missions(
     player: Policy = make_policy(policy, episodes.layout, episodes.codec)
     spent = None
     if advisor != NO_ADVISOR:
-        settings = settings if qpu is None else remote_settings(game.suite, game.threats) | settings
-        advisors = _advisors(on_qpu(planner or advisor, qpu), episodes, numbers, settings)
+        solver = on_qpu(planner or advisor, qpu)
+        settings = remote_settings(solver, game.suite, game.threats) | settings
+        advisors = _advisors(solver, episodes, numbers, settings)
         player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
     wall_s = play(episodes, player, numbers, progress)
     if advisor != NO_ADVISOR:

@@ -20,7 +20,7 @@ from agents.planning.problem import Budget, Planner, PlanningError, Problem
 from agents.planning.registry import make_planner
 from agents.quantum.circuits import build
 from agents.quantum.cloud import serve
-from agents.quantum.courier import Courier, RequestChannel
+from agents.quantum.courier import Courier, Remote, RequestChannel
 from agents.quantum.gates import resources
 from agents.quantum.ising import Ising, encode, penalised, penalty_ising
 from agents.quantum.job import ANSAETZE, Job, JobError, pack_job, read_answer
@@ -203,8 +203,14 @@ def on_qpu(planner: Planner | str, qpu: Qpu | str | None) -> Planner:
     return RemotePlanner(qpu)
 
 
-def remote_settings(suite: str, threats: Any) -> dict[str, Any]:
-    """Settings of an advisor whose planner is elsewhere: plans come late, greedy ones stand in, requests are sealed."""
+def remote_settings(planner: Planner, suite: str, threats: Any) -> dict[str, Any]:
+    """Settings of an advisor by what its planner needs; none for one that plans at home.
+
+    A planner that sends requests has its plans come late, greedy ones stand in for them, and its requests are sealed
+    under the mission's suite and meet its threats.
+    """
+    if not isinstance(planner, Remote):
+        return {}
     return {"delay_steps": None, "interim": GreedyPlanner(), "channel": RequestChannel(suite, threats)}
 
 

@@ -89,3 +89,17 @@ def test_row_streams_do_not_interact() -> None:
 
 def test_every_planner_is_an_advisor() -> None:
     assert advisor_names()[0] == "none" and {"linear", "exact", "qaoa"} <= set(advisor_names())
+
+
+def test_requests_of_a_remote_planner_are_late_sealed_and_counted(short_ward: ScenarioConfig) -> None:
+    game = GameConfig("qkd-otp", "none")
+    missions = [run_missions(short_ward, game, "gain", "qaoa", seeds, qpu="heron") for seeds in (range(3), [1])]
+    spent = missions[0].spent
+    assert spent is not None and spent.total("key_bits") > 0 and spent.places.keys() >= {"heron", "local"}
+    assert all(record.delay_steps >= 1 for record in spent.records if record.requests)
+    for name in METRICS:
+        assert missions[0].metrics[name][1] == missions[1].metrics[name][0], name
+    offload = run_missions(short_ward, game, "gain", "offload", [1]).spent
+    assert offload is not None
+    decided = [record.note for record in offload.records if record.planner == "offload"]
+    assert decided and all("due in 10 s" in note for note in decided)
