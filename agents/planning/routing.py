@@ -30,7 +30,6 @@ from agents.planning.outlook import survival_after
 from agents.planning.passage_risk import blocked_probability, collapse_rate_per_min
 from agents.planning.problem import PlanningError, Problem
 from agents.planning.route_couplings import Route, route_coupling
-from qdt_env.hospital.graph import ELEVATOR
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.robots import crossing_time_s
 from qdt_env.physical.state import BLOCKED, OPEN, TRACKED
@@ -165,13 +164,14 @@ def _traveller(
     record: Any = as_record(config)[0]
     patient = int(snapshot.robot_patient[robot])
     clears = kind == TRACKED
+    condition = snapshot.passage_condition
+    if clears:
+        condition = np.where(condition == BLOCKED, OPEN, condition)
     crossing_min = np.empty(building.n_passages)
-    for e, believed in enumerate(snapshot.passage_condition.tolist()):
-        condition = OPEN if believed == BLOCKED and clears else believed
-        length, passage_kind = building.length_m[e], building.passage_kind[e]
-        crossing_min[e] = crossing_time_s(kind, passage_kind, length, condition, patient >= 0, record)
-    crossing_min[building.passage_kind == ELEVATOR] = np.inf
-    crossing_min /= SECONDS_PER_MINUTE
+    for passage_kind, state in {*zip(building.passage_kind.tolist(), condition.tolist(), strict=True)}:
+        like = (building.passage_kind == passage_kind) & (condition == state)
+        s_per_m = crossing_time_s(kind, passage_kind, np.float32(1.0), state, patient >= 0, record)
+        crossing_min[like] = s_per_m * building.length_m[like] / SECONDS_PER_MINUTE
     extra_min = blocked * (config.clear_median_min if clears else settings.detour_min)
     decline = 0.0
     if patient >= 0:
@@ -199,12 +199,27 @@ def _shortest(
             graph.add_edge(a, b, cost=cost, passage=e)
     if not (graph.has_node(start) and graph.has_node(destination) and nx.has_path(graph, start, destination)):
         return ()
-    paths: Iterable[list[int]] = nx.shortest_simple_paths(graph, start, destination, weight="cost")
+    paths: Iterable[list[int]] = nx.shortest_simple_paths(
+        _between(graph, start, destination), start, destination, "cost"
+    )
     found = []
     for zones in islice(paths, routes):
         passages = tuple(graph.edges[a, b]["passage"] for a, b in zip(zones, zones[1:], strict=False))
         found.append(_route(snapshot, robot, tuple(zones), passages, traveller))
     return tuple(found)
+
+
+def _between(graph: nx.Graph, start: int, destination: int) -> nx.Graph:
+    """The part of a graph through which ways without loops can lead: most rooms of a building are dead ends.
+
+    It is the biconnected component of both ends once an edge joins them.
+    """
+    closed = nx.Graph(graph.edges)
+    closed.add_edge(start, destination)
+    for zones in nx.biconnected_components(closed):
+        if start in zones and destination in zones:
+            return graph.subgraph(zones).copy()
+    raise AssertionError("an edge lies in a biconnected component")
 
 
 def _route(
