@@ -63,10 +63,11 @@ def _state(path: Path) -> list[int]:
 def _imports(path: Path) -> set[str]:
     """Modules named in a file's import statements, and their packages' names joined to what is imported from them."""
     found = set()
-    for module, names in re.findall(
-        r"^ *from (qdt_env[\w.]*) import \(?([\w\s,]*)", path.read_text("utf-8"), re.MULTILINE
+    for module, listed, line in re.findall(
+        r"^ *from (qdt_env[\w.]*) import (?:\(([^)]*)\)|([^\n(]*))", path.read_text("utf-8"), re.MULTILINE
     ):
-        found |= {module} | {f"{module}.{name.strip()}" for name in names.split(",")}
+        names = re.findall(r"(\w+)(?: as \w+)? *(?:,|$)", re.sub(r"#.*", "", listed or line), re.MULTILINE)
+        found |= {module} | {f"{module}.{name}" for name in names}
     return found
 
 
