@@ -9,22 +9,28 @@ from qdt_env.engine.uplink import due_zones
 from qdt_env.physical.state import EMPTY, HANDED_OVER
 from qdt_env.security.link import link_trust
 from qdt_env.twin.fusion import take_passage, take_robot_reading, take_sensor_reading, take_sighting
-from qdt_env.twin.judgement import file_reading, judge_robot, refresh_trust
+from qdt_env.twin.judgement import file_reading, follow_carrier, judge_robot, refresh_trust
 
 
 @phase
 def fuse_messages(b, setup, state):
     """The inbox into the twin: the robots' reports, what the staff saw, the sensors' readings.
 
-    All readings of robots are filed before any source is judged, and all sources judged before anything is fused.
+    What was said before follows whom the robots carry, all readings of robots are filed before any source is judged,
+    and all sources judged before anything is fused.
     """
     step = state.clock[b].step
     robots = setup.site.team.shape[0]
     for r in range(robots):
-        refresh_trust(state.twin.robots[b, r], step, setup.twin[0])
+        known = state.twin.robots[b, r]
+        refresh_trust(known, step, setup.twin[0])
         arrival = state.inbox.heads[b, r]
-        if arrival.valid == 1 and arrival.written < state.twin.robots[b, r].step:
+        if arrival.valid == 1 and arrival.written < known.step:
             arrival.valid = 0  # younger news of this robot is in
+        if arrival.valid == 1:
+            follow_carrier(b, r, arrival.zone, arrival.patient, setup.twin[0], state.twin, arrival.written)
+    for r in range(robots):
+        arrival = state.inbox.heads[b, r]
         if arrival.valid == 1 and arrival.stands == 1:
             file_reading(b, r, arrival.zone, arrival.reading, state.twin, arrival.written)
     for r in range(robots):

@@ -14,7 +14,7 @@ class TwinConfig:
     # zones: damage state, smoke [0..1], occupied beds
     prior_mean: tuple[float, ...] = (3.0, 0.0, 1.0)  # after a shock of this size (assumed)
     prior_var: tuple[float, ...] = (2.25, 0.04, 2.0)  # (assumed)
-    drift_var: tuple[float, ...] = (1e-3, 1e-4, 0.05)  # process noise per step: robots carry patients away (assumed)
+    drift_var: tuple[float, ...] = (1e-3, 1e-4, 0.05)  # process noise per step: what no report announces (assumed)
     sensor_var: tuple[float, ...] = (0.25, 0.0025, 0.25)  # what the twin expects of a fixed sensor
     robot_var: tuple[float, ...] = (0.0625, 0.0009, 0.0625)  # and of a robot in the zone
     # passages: passability 1 open, 0.4 slow, 0 blocked
@@ -35,7 +35,7 @@ class TwinConfig:
     negative_decay: float = 0.995  # ln
     negative_weight: float = 3.0  # w
     age_steps: float = 20.0  # tau
-    admission_evidence: float = 3.0  # r of a robot that passed its acceptance test before the mission (assumed)
+    admission_evidence: float = 3.0  # r of a source, robot or fixed sensor, that passed its acceptance test (assumed)
     accept_quantile: float = 0.95
     least_trust: float = 0.5  # below it a source has no weight
     reading_age_steps: int = 60  # peers' readings older than this are no evidence (assumed)

@@ -36,7 +36,7 @@ def start_twin(b, cfg, site, world, twin):
         zone.damage = int(cfg.prior_mean[0]) if site.zones[z].indoor == 1 else 0
         zone.smoke = 0
         zone.seen = 0
-        zone.positive = np.float32(0.0)
+        zone.positive = cfg.admission_evidence
         zone.negative = np.float32(0.0)
         zone.evidence_step = 0
         zone.sensor_step = -1

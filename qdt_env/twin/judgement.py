@@ -5,6 +5,9 @@ trusted itself. Their trust-weighted median (mean for two), fused with the prior
 against; the source itself is left out. All readings of a step are filed before any is judged, so it does not matter
 who speaks first. Works while more than half of the weight in a zone is honest: one word against one convicts nobody
 in particular, and costs both.
+
+What was said of a zone's beds follows whom the robots carry in and out since: patients move in no other way, and
+without it those who carried them away, all gone with the same old count, would outvote whoever counts what is left.
 """
 
 import numpy as np
@@ -24,6 +27,36 @@ def file_reading(b, r, z, reading, twin, written):
         robot.reading[k] = reading[k]
     robot.reading_zone = z
     robot.reading_step = written
+
+
+@phase
+def follow_carrier(b, r, zone, patient, cfg, twin, written):
+    """Bring counts of beds up to date with a report that robot ``r`` is in ``zone`` with ``patient`` (-1 none).
+
+    Picking somebody up changes no count, carrying him over to another zone two, handing him over one. Robots that are
+    not trusted move nobody.
+    """
+    robot = twin.robots[b, r]
+    if robot.trust < cfg.least_trust:
+        return
+    if (robot.patient >= 0 or patient >= 0) and (robot.zone != zone or patient < 0):
+        recount_beds(b, robot.zone, np.float32(-1.0), twin, written)
+        if patient >= 0:
+            recount_beds(b, zone, np.float32(1.0), twin, written)
+
+
+@phase
+def recount_beds(b, z, change, twin, written):
+    """Bring up to date what was said of the beds of zone ``z`` before step ``written``."""
+    zone = twin.zones[b, z]
+    if zone.sensor_step < written:
+        zone.sensor_mean[2] += change
+    if zone.robot_step < written:
+        zone.robot_mean[2] += change
+    for r in range(twin.robots.shape[1]):
+        robot = twin.robots[b, r]
+        if robot.reading_zone == z and robot.reading_step < written:
+            robot.reading[2] += change
 
 
 @rule

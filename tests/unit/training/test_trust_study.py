@@ -7,11 +7,12 @@ import pytest
 
 from qdt_env.scenario import ScenarioConfig, load_scenario
 from qdt_env.security.attacks import Attack
-from training.statistics import mean_interval
+from training.statistics import Interval, mean_interval
 from training.trust_study import (
     DECEITS,
     TEAM,
     Deceit,
+    Detection,
     Watched,
     auroc,
     detection,
@@ -83,18 +84,26 @@ def test_liars_are_found_with_trust_and_not_without(clinic: ScenarioConfig) -> N
 
 @pytest.mark.slow
 def test_three_liars_of_twelve_are_found_and_the_honest_left_alone() -> None:
-    """40 missions a line, 120 liars and 360 honest robots; all 200 missions for false distrust, to a tail of 10^-6."""
+    """40 missions a line, 120 liars and 360 honest robots; all 200 missions for false distrust, to a tail of 10^-6.
+
+    In each line 1 % holds as measured; over all lines the upper end of the interval stays below it.
+    """
     scenario = with_team(load_scenario("clinic"))
     lines = study(scenario, DECEITS, 40)
     for line in lines:
         name = line.deceit.name
         assert line.auroc >= 0.95 and line.found >= 0.9, name
         assert line.error_difference.high < 0.0, name  # the picture is better with trust than without
-    wronged = np.concatenate([line.false_by_mission for line in lines])
-    assert mean_interval(wronged, 1.0 - 2e-6).low <= 0.01  # one-sided: not more than 1 % of the honest robots' steps
+        assert line.false_steps <= 0.01, name
+    assert wronged(lines).high < 0.01  # of the honest robots' steps
 
-    # the bound can fail: robots that bring nothing from their acceptance test are distrusted too soon
+    # the bound can fail: sources that bring nothing from their acceptance test are distrusted too soon
     untested = replace(scenario, twin=replace(scenario.twin, admission_evidence=0.0))
     runs = [watch(untested, line.deceit.attack, "gain", line.seeds) for line in lines]
     early = [detection(line.deceit, line.seeds, run, run) for line, run in zip(lines, runs, strict=True)]
-    assert mean_interval(np.concatenate([line.false_by_mission for line in early]), 1.0 - 2e-6).low > 0.01
+    assert wronged(early).mean > 0.01
+
+
+def wronged(lines: list[Detection]) -> Interval:
+    """Share of the honest robots' steps spent distrusted, one-sided 10^-6 at either end."""
+    return mean_interval(np.concatenate([line.false_by_mission for line in lines]), 1.0 - 2e-6)
