@@ -178,16 +178,20 @@ def _lay_out_as_is(bob):
 @phase
 def _tell_kinds(bob):
     """Level of the smallest known node of row 0 over each bit, 0 for settled bits; counts them."""
-    capacity = bob.state.shape[1] // 2
+    capacity, size = bob.state.shape[1] // 2, bob.bits.shape[0]
     bob.kind_counts[:] = 0
-    for i in range(bob.bits.shape[0]):
-        kind = np.int64(0)
-        if (bob.unknown[0, i >> 6] >> np.uint64(i & 63)) & np.uint64(1):
-            kind = bob.tops[0]
-            while bob.state[0, node(capacity, kind - 1, i >> (kind - 1))] & KNOWN:
-                kind -= 1
-        bob.kind[i] = kind
-        bob.kind_counts[kind] += 1
+    i = np.int64(0)
+    while i < size:  # nodes whose halves are not known lie side by side
+        kind = bob.tops[0]
+        while kind > 0 and bob.state[0, node(capacity, kind - 1, i >> (kind - 1))] & KNOWN:
+            kind -= 1
+        counted = np.int64(0)
+        for k in range(i, min(i + (1 << kind), size)):
+            open_bit = np.int64((bob.unknown[0, k >> 6] >> np.uint64(k & 63)) & np.uint64(1))
+            bob.kind[k] = kind * open_bit
+            counted += open_bit
+        bob.kind_counts[kind] += counted
+        i += 1 << kind
 
 
 @phase
@@ -266,8 +270,10 @@ def _ask_subsets(alice, said, bob, seed, frame):
     """Rows of random subsets: both ends mask their bits, and the subsets' parities are asked in one message."""
     for row in range(SHUFFLED_ROWS, bob.words.shape[0]):
         for w in range(bob.words.shape[1]):
-            a, b, _, _ = words(seed, frame, row, CHANNEL, 0, w)
-            subset = (np.uint64(a) << np.uint64(32)) | np.uint64(b)
+            subset = np.uint64(0)
+            if 64 * w < bob.bits.shape[0]:
+                a, b, _, _ = words(seed, frame, row, CHANNEL, 0, w)
+                subset = (np.uint64(a) << np.uint64(32)) | np.uint64(b)
             alice.words[row, w] = alice.words[0, w] & subset
             bob.words[row, w] = bob.words[0, w] & subset
             bob.unknown[row, w] = bob.unknown[0, w] & subset

@@ -90,17 +90,21 @@ def sift(
     n, m = np.array(counts["n"][KEY_BASIS], np.int64), np.array(counts["m"][KEY_BASIS], np.int64)
     if np.any(m < 0) or np.any(m > n):
         raise ValueError(f"counts: got n={n.tolist()}, m={m.tolist()}, allowed: 0 <= m <= n")
-    sizes = np.stack([n - m, m], axis=1).ravel()  # intensity x {right, wrong}
-    kind = np.repeat(np.arange(6, dtype=np.uint8), sizes)
-    rng.shuffle(kind)
-    alice = np.unpackbits(np.frombuffer(rng.bytes(kind.size // 8 + 1), np.uint8), count=kind.size)
-    known = np.full(kind.size, adversary.blinding, np.uint8)
+    size = int(n.sum())
+    alice = np.unpackbits(np.frombuffer(rng.bytes(size // 8 + 1), np.uint8), count=size)
+    known = np.full(size, adversary.blinding, np.uint8)
     if (adversary.intercepted or adversary.pns) and not adversary.blinding:
+        kind = np.repeat(np.arange(6, dtype=np.uint8), np.stack([n - m, m], axis=1).ravel())
+        rng.shuffle(kind)  # intensity x {right, wrong}: what she knows of a bit depends on both
         shares = np.zeros((3, 2))
         known_shares(shares, hardware_record(chosen)[0], loss_db, adversary.intercepted, adversary.pns)
-        known = (rng.random(kind.size) < shares.ravel()[kind]).astype(np.uint8)
+        known = (rng.random(size) < shares.ravel()[kind]).astype(np.uint8)
+        wrong = kind & 1
+    else:
+        wrong = np.zeros(size, np.uint8)
+        wrong[rng.choice(size, int(m.sum()), replace=False, shuffle=False)] = 1
     kept = np.array(counts, COUNTS).reshape(1)[0]
-    return SiftedBlock(alice, alice ^ (kind & 1), kept, known, float(kept["pulses"]) / chosen.pulse_rate_hz, chosen)
+    return SiftedBlock(alice, alice ^ wrong, kept, known, float(kept["pulses"]) / chosen.pulse_rate_hz, chosen)
 
 
 def event_level_block(

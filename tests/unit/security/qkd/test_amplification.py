@@ -1,4 +1,4 @@
-"""The Toeplitz hash by FFT is, bit for bit, the product with the matrix, and it hashes as a universal family does."""
+"""The Toeplitz hash, on words and by FFT, is bit for bit the product with the matrix; it hashes as a universal family."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,24 @@ def test_is_the_product_for_blocks_of_key(n, length):
     assert np.array_equal(toeplitz(bits, seed, length)[rows], direct(bits, seed, rows))
 
 
-def test_sums_of_the_largest_size_are_exact():
+@pytest.fixture(params=["words", "fft"])
+def way(request, monkeypatch):
+    """Either way at any size."""
+    monkeypatch.setattr(amplification, "LARGEST_DIRECT", 2**62 if request.param == "words" else 0)
+
+
+@pytest.mark.parametrize(("n", "length"), [(1, 1), (64, 64), (65, 1), (255, 129), (256, 128), (257, 63), (1_000, 999)])
+def test_both_ways_are_the_product(way, n, length):
+    bits, seed = random_bits(n, 20), random_bits(seed_bits(n, length), 21)
+    assert np.array_equal(toeplitz(bits, seed, length), direct(bits, seed, range(length)))
+
+
+def test_both_ways_agree_on_blocks_of_key():
+    bits, seed = random_bits(100_003, 22), random_bits(seed_bits(100_003, 27_997), 23)
+    assert np.array_equal(amplification._by_words(bits, seed, 27_997), amplification._by_fft(bits, seed, 27_997))
+
+
+def test_sums_of_the_largest_size_are_exact(way):
     """All ones: every sum is n, the largest there is."""
     n, length = 100_001, 20_000
     ones = np.ones(seed_bits(n, length), np.uint8)
