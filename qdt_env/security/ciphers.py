@@ -4,7 +4,8 @@ AES-256-GCM for the AEAD suites, one-time pad with a Wegman-Carter tag for ``qkd
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cache
+from typing import Any, Protocol
 
 from qdt_env.security.authentication import (
     PAD_BYTES,
@@ -68,17 +69,15 @@ class Aead:
         ValueError: another length.
     """
 
-    __slots__ = ("_gcm", "_invalid_tag", "seal")
+    __slots__ = ("_decrypt", "_invalid_tag", "seal")
 
     def __init__(self, key: bytes) -> None:
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         if len(key) != KEY_BYTES:
             raise ValueError(f"key: got {len(key)} bytes, allowed: {KEY_BYTES}")
-        self._gcm = AESGCM(key)
-        self._invalid_tag = InvalidTag
-        self.seal = self._gcm.encrypt
+        aes_gcm, self._invalid_tag = _aes_gcm()
+        gcm = aes_gcm(key)
+        self._decrypt = gcm.decrypt
+        self.seal = gcm.encrypt
 
     def open(self, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
         """The payload.
@@ -87,9 +86,18 @@ class Aead:
             AuthenticationError: key, nonce, payload or associated data are not those it was sealed with.
         """
         try:
-            return self._gcm.decrypt(nonce, sealed, associated)
+            return self._decrypt(nonce, sealed, associated)
         except self._invalid_tag:
             raise AuthenticationError("AES-GCM tag does not verify") from None
+
+
+@cache
+def _aes_gcm() -> tuple[Any, Any]:
+    """AES-GCM of the cryptography package, which only the wire fidelity needs, and the exception of a bad tag."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM, InvalidTag
 
 
 def pad_bytes(payload_bytes: int) -> int:

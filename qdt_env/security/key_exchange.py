@@ -27,6 +27,8 @@ from qdt_env.security.derivation import HandshakeError, combine, join, split
 from qdt_env.security.identity import Party
 
 _PROTOCOL = b"qdt key exchange v1"
+_KEY_ID_BYTES = 16
+_EMPTY_REPLY = join(b"", b"")  # neither X25519 nor ML-KEM
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Responder:
         dh, kem, key_id = _fields(hello, 3)
         parts, ours, ciphertext = [], b"", b""
         if self._what.qkd:
-            if self._claim is None or len(key_id) != 16:
+            if self._claim is None or len(key_id) != _KEY_ID_BYTES:
                 raise HandshakeError("key exchange: no QKD key id")
             parts.append(self._claim(uuid.UUID(bytes=key_id)))
         if self._what.kem:
@@ -193,10 +195,24 @@ def exchange(
     Args:
         ingredients, occasion, qkd, claim: as for :class:`Initiator` and :class:`Responder`.
     """
+    if ingredients == INGREDIENTS["qkd"] and qkd is not None and claim is not None:
+        return _exchange_qkd(occasion, qkd, claim)
     initiator, responder = Initiator(ingredients, occasion, qkd), Responder(ingredients, occasion, claim)
     reply = responder.reply(initiator.hello())
     confirm, secret = initiator.finish(reply)
     return secret, responder.finish(confirm)
+
+
+def _exchange_qkd(occasion: Occasion, qkd: QkdPart, claim: Claim) -> tuple[bytes, bytes]:
+    """The exchange that only names a key of the store, without the messages that are empty then.
+
+    Nothing is signed and nothing comes back. Each end derives from the copy of the key that the store gave to it.
+    """
+    info = occasion.info
+    hello = join(b"", b"", qkd.id.bytes)
+    transcript = join(info, hello, _EMPTY_REPLY)
+    theirs = claim(uuid.UUID(bytes=hello[-_KEY_ID_BYTES:]))
+    return combine((qkd.secret,), transcript, info), combine((theirs,), transcript, info)
 
 
 def _fields(data: bytes, number: int) -> list[bytes]:

@@ -144,11 +144,12 @@ class KeyStore:
             raise ValueError(f"size_bits: got {size_bits}, allowed: a multiple of 8 above 0")
         size = size_bits // 8
         with self._lock:
-            self.expire(now_s)
+            if self._lifetime_s is not None:
+                self.expire(now_s)
             if self._available_bytes < number * size:
                 raise KeyUnavailable(f"{number} keys of {size_bits} bits: only {self.available_bits} bits in store")
             deadline_s, secret = self._cut(number * size)
-            keys = tuple(Key(uuid.uuid4(), secret[i : i + size]) for i in range(0, len(secret), size))
+            keys = tuple([Key(uuid.uuid4(), secret[i : i + size]) for i in range(0, len(secret), size)])
             for key in keys:
                 self._waiting[key.id] = (bytearray(key.secret), deadline_s)
             self._totals["taken"] += number * size_bits
@@ -162,12 +163,13 @@ class KeyStore:
             KeyUnavailable: an id is unknown, was claimed before or has expired; none is claimed then.
         """
         with self._lock:
-            self.expire(now_s)
+            if self._lifetime_s is not None:
+                self.expire(now_s)
             missing = [key_id for key_id in ids if key_id not in self._waiting]
-            if missing or len(set(ids)) != len(ids):
+            if missing or (len(ids) > 1 and len(set(ids)) != len(ids)):
                 raise KeyUnavailable(f"key id unknown, claimed or expired: {', '.join(map(str, missing or ids))}")
-            keys = tuple(Key(key_id, bytes(self._waiting[key_id][0])) for key_id in ids)
-            self._totals["claimed"] += 8 * sum(len(key.secret) for key in keys)
+            keys = tuple([Key(key_id, bytes(self._waiting[key_id][0])) for key_id in ids])
+            self._totals["claimed"] += 8 * sum([len(key.secret) for key in keys])
             self._keep_claimed(ids)
             self._forget(ids)
             return keys
@@ -194,6 +196,13 @@ class KeyStore:
         parts = []
         deadline_s = float("inf")
         self._available_bytes -= size
+        block = self._blocks[0]
+        if block.left() > size:  # the usual case
+            stop = block.start + size
+            part = bytes(block.content[block.start : stop])
+            block.content[block.start : stop] = bytes(size)
+            block.start = stop
+            return block.deadline_s, part
         while size:
             block = self._blocks[0]
             part = bytes(block.content[block.start : block.start + size])

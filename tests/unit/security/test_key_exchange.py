@@ -58,6 +58,26 @@ def test_exchange_does_the_three_messages():
     assert ours == theirs
 
 
+def test_an_exchange_of_key_ids_gives_what_its_messages_would_give():
+    secret, seen = bytes(range(32)), []
+    qkd = QkdPart(uuid.uuid4(), secret)
+    initiator = Initiator(INGREDIENTS["qkd"], occasion("qkd"), qkd)
+    responder = Responder(INGREDIENTS["qkd"], occasion("qkd"), lambda key_id: secret)
+    confirm, expected = initiator.finish(responder.reply(initiator.hello()))
+    assert responder.finish(confirm) == expected
+    claim = lambda key_id: seen.append(key_id) or secret  # noqa: E731
+    assert exchange(INGREDIENTS["qkd"], occasion("qkd"), qkd, claim) == (expected, expected)
+    assert seen == [qkd.id], "the other end asks for the key that was named, once"
+
+
+def test_each_end_of_an_exchange_of_key_ids_derives_from_its_own_copy():
+    qkd = QkdPart(uuid.uuid4(), bytes(32))
+    ours, theirs = exchange(INGREDIENTS["qkd"], occasion("qkd"), qkd, lambda key_id: b"\1" + bytes(31))
+    assert ours != theirs
+    with pytest.raises(KeyUnavailable):
+        exchange(INGREDIENTS["qkd"], occasion("qkd"), qkd, lambda key_id: KeyStore().claim(key_id)[0].secret)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("other", [{"epoch": 7}, {"link": 7}, {"a": Party("other")}, {"b": Party("other")}])
 def test_ends_that_mean_different_occasions_do_not_agree(name, other):
