@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 
 from qdt_env.compiled import batch
-from qdt_env.engine.downlink import alter_view, take_filed_view
-from qdt_env.engine.fuse import fuse_messages
-from qdt_env.engine.links import advance_keys
+from qdt_env.engine.downlink import alter_view
+from qdt_env.engine.letters import Letters
+from qdt_env.engine.mail import MESSAGE, begin_step, conclude_step, fuse_mail, take_views
 from qdt_env.engine.setup import GameConfig, most_due
 from qdt_env.engine.state import DOWNLINK, UPLINK, Output, Setup, State
-from qdt_env.engine.step import act, conclude
-from qdt_env.engine.uplink import FORGED_SIGMA, forge_report, silence
+from qdt_env.engine.uplink import FORGED_SIGMA, forge_report
 from qdt_env.frames import Frame
-from qdt_env.physical.state import COLLAPSE
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.adversary import flip_payload
 from qdt_env.security.keystore import KeyStore
@@ -45,31 +43,6 @@ _DESK_SLOT = 0  # the one on the attacker's desk
 
 
 @batch
-def _begin(b, actions, setup, state, out):
-    """Act, world, sense, and one step of key life."""
-    act(b, actions, setup, state, out)
-    advance_keys(b, setup, state)
-
-
-@batch
-def _fuse(b, setup, state):
-    """The inbox into the twin."""
-    fuse_messages(b, setup, state)
-
-
-@batch
-def _take_view(b, r, slot, setup, state):
-    """Robot ``r`` takes over the view in a slot of the files."""
-    take_filed_view(b, r, slot, setup, state)
-
-
-@batch
-def _conclude(b, setup, state, out):
-    """Observe and score."""
-    conclude(b, setup, state, out)
-
-
-@batch
 def _alter_view(b, slot, setup, state):
     """The attacker's words over a view in the files."""
     alter_view(b, slot, setup, state)
@@ -79,33 +52,6 @@ def _alter_view(b, slot, setup, state):
 def _alter_report(b, r, setup, reports):
     """The attacker's words over a report."""
     forge_report(b, r, setup, reports)
-
-
-@batch
-def _read_sensors(b, zones, rows, state):
-    """The sensors' last readings of some zones as rows of the codec; a dead sensor's is absent."""
-    for k in range(zones.shape[0]):
-        reading = state.readings[b, zones[k]]
-        present = reading[0] == reading[0]
-        rows[k].zone = zones[k]
-        rows[k].present = 1 if present else 0
-        for part in range(3):
-            rows[k].reading[part] = reading[part] if present else np.float32(0.0)
-
-
-@batch
-def _take_readings(b, zones, rows, state):
-    """Rows of the codec into the inbox, NaN for a sensor that is silent."""
-    for k in range(zones.shape[0]):
-        for part in range(3):
-            reading = rows[k].reading[part] if rows[k].present == 1 else np.float32(np.nan)
-            state.inbox_readings[b, zones[k], part] = reading
-
-
-@batch
-def _silence(b, direction, link, state):
-    """Nothing is sent on a link in this step."""
-    silence(state.channel.outcomes[b, direction, link])
 
 
 class WireChannel:
@@ -126,7 +72,6 @@ class WireChannel:
         turns = np.split(setup.rota_zones, setup.rota_turns[1:-1])
         period = len(turns) // self._gateways
         self._rota = [turns[g * period : (g + 1) * period] for g in range(self._gateways)]
-        self._rows = np.zeros(self._most_due, READING)  # where a gateway's readings are packed and unpacked
         self._server = Party("server")
         names = [f"robot_{r}" for r in range(self._robots)] + [f"gateway_{g}" for g in range(self._gateways)]
         self._parties = [Party(name) for name in names]
@@ -138,12 +83,13 @@ class WireChannel:
     def _start(self) -> None:
         """Addresses for the kernels."""
         self._frames = Frame(self._setup), Frame(self._state), Frame(self._out)
+        self._letters = Letters(self._setup, self._state, self._most_due, self._due)
         self._desk_frame = Frame(self._desk)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the links: keys and nonces must not live in two places."""
         links: list[list[SecureLink]] = [[] for _ in self._links]
-        return {**vars(self), "_links": links, "_stores": None, "_frames": None, "_desk_frame": None}
+        return {**vars(self), "_links": links, "_stores": None, "_letters": None, "_frames": None, "_desk_frame": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy can go on after its next reset."""
@@ -170,6 +116,7 @@ class WireChannel:
                     record=record,
                     blocks=channel.blocks[b, link],
                     store=self._stores[b][link],
+                    keeps_outcomes=False,
                     forge=partial(self._forge, b, link),
                 )
             )
@@ -187,30 +134,18 @@ class WireChannel:
         if not self._links[b]:
             raise RuntimeError("channel='wire': a copied environment has no keys, reset it before stepping it")
         setup, state, out = self._frames
-        _begin(b, actions, setup, state, out)
+        letters = self._letters
+        begin_step(b, actions, setup, state, out, letters.sent)
         step = int(self._state.clock["step"][b])
-        alive = self._state.world.robots["alive"][b].tolist()
-        for r in range(self._robots):
-            if alive[r]:
-                self._links[b][r].follow(step)
-                self._send_report(b, r, step)
-            else:
-                self._state.inbox.heads["valid"][b, r] = 0
-                _silence(b, UPLINK, r, state)
-                _silence(b, DOWNLINK, r, state)
-        for g in range(self._gateways):
-            if self._state.world.zones["damage"][b, self._setup.site.gateways[g]] == COLLAPSE:
-                _silence(b, UPLINK, self._robots + g, state)
-            else:
-                self._links[b][self._robots + g].follow(step)
-                self._send_readings(b, g, step)
-        _fuse(b, setup, state)
-        twin = self._state.twin
-        view = encode_view(twin.patients[b], twin.passages[b], twin.zones[b], twin.robots[b], step)
-        for r in range(self._robots):
-            if alive[r]:
-                self._send_view(b, r, view, step)
-        _conclude(b, setup, state, out)
+        links, surveys = self._links[b], letters.surveys()
+        kinds = letters.kinds()
+        for link, message in enumerate(letters.reports(step) + letters.readings(step)):
+            if kinds[link] == MESSAGE:
+                links[link].follow(step, surveys[link])
+                letters.take(link, self._send(b, link, UPLINK, message), step)
+        fuse_mail(b, setup, state, letters.come, letters.sent, self._n_actions)
+        self._send_views(b, [r for r in range(self._robots) if kinds[r] == MESSAGE], letters.view(step), step)
+        conclude_step(b, setup, state, out)
 
     def _send(self, b: int, link: int, direction: int, payload: bytes) -> Delivery:
         """One message over a link, its outcome into the engine's record."""
@@ -224,13 +159,18 @@ class WireChannel:
         )
         return delivery
 
-    def _send_report(self, b: int, r: int, step: int) -> None:
-        """Robot ``r``'s report into the inbox, as far as it arrives and makes sense."""
-        inbox = self._state.inbox
-        inbox.heads["valid"][b, r] = 0
-        delivery = self._send(b, r, UPLINK, encode_report(self._state.reports, b, r, step))
-        if delivery.payload is not None and self._read_report(delivery.payload, inbox, b, r, step):
-            inbox.heads["written"][b, r] = delivery.written_step
+    def _send_views(self, b: int, robots: list[int], view: bytes, step: int) -> None:
+        """The view to every live robot, who takes over what arrives; the same bytes are decoded once."""
+        arrived: dict[bytes, list[int]] = {}
+        for r in robots:
+            payload = self._send(b, r, DOWNLINK, view).payload
+            if payload is not None:
+                arrived.setdefault(payload, []).append(r)
+        setup, state, _ = self._frames
+        for payload, takers in arrived.items():
+            written = self._letters.take_view(payload, takers, step)
+            if written is not None:
+                take_views(b, _VIEW_SLOT, setup, state, self._letters.come, written, self._n_actions)
 
     def _read_report(self, payload: bytes, reports: Reports, row: int, r: int, step: int) -> bool:
         """Decode a report of robot ``r`` into ``reports[row, r]``; False where the bytes are no report."""
@@ -241,33 +181,9 @@ class WireChannel:
             return False
         return True
 
-    def _send_readings(self, b: int, g: int, step: int) -> None:
-        """Gateway ``g``'s readings into the inbox."""
-        state = self._frames[1]
-        due = self._due(g, step)
-        rows = self._rows[: due.size]
-        _read_sensors(b, due, rows, state)
-        delivery = self._send(b, self._robots + g, UPLINK, encode_readings(rows, g, step, self._most_due))
-        if delivery.payload is None:
-            return
-        due = self._due(g, step - delivery.age_steps)
-        rows = self._rows[: due.size]
-        try:
-            decode_readings(delivery.payload, rows, due, gateway=g, now=step, capacity=self._most_due)
-        except CodecError:
-            rows["present"] = 0
-        _take_readings(b, due, rows, state)
-
     def _due(self, g: int, step: int) -> np.ndarray:
         """Zones that gateway ``g`` reports at a step."""
         return self._rota[g][step % len(self._rota[g])]
-
-    def _send_view(self, b: int, r: int, view: bytes, step: int) -> None:
-        """The view to robot ``r``, who takes over what arrives."""
-        delivery = self._send(b, r, DOWNLINK, view)
-        if delivery.payload is not None and self._file_view(delivery.payload, b, _VIEW_SLOT, step):
-            setup, state, _ = self._frames
-            _take_view(b, r, _VIEW_SLOT, setup, state)
 
     def _file_view(self, payload: bytes, b: int, slot: int, step: int) -> bool:
         """Decode a view into a slot of the files; False where the bytes are no view."""

@@ -10,10 +10,9 @@ from collections import deque
 import numpy as np
 
 from qdt_env.compiled import batch
-from qdt_env.frames import Frame
 from qdt_env.security.channel import ChannelConfig
 from qdt_env.security.qkd.block import BlockAccount, KeyBlock, distil
-from qdt_env.security.qkd.gather import block_key, qkd_tables
+from qdt_env.security.qkd.gather import block_key, qkd_frame
 from qdt_env.security.qkd.hardware import preset_by_name
 from qdt_env.security.qkd.transmission import event_level_block, sift
 from qdt_env.units import BITS_PER_BYTE
@@ -49,7 +48,7 @@ class Bb84Source:
         self, channel: ChannelConfig, links: np.ndarray, blocks: np.ndarray, seed: int, episode: int, entity: int
     ) -> None:
         self._hardware = preset_by_name(channel.preset)
-        self._tables = Frame(qkd_tables(channel.preset))
+        self._tables = qkd_frame(channel.preset)
         self._links, self._blocks = links, blocks
         self._stored_bits, self._capacity_bits = channel.initial_pool_bits, channel.pool_capacity_bits
         self._address = seed, episode, entity

@@ -3,7 +3,7 @@
 Only the ground truth kept here can tell a forgery from a delivery; the receiver cannot.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from qdt_env.security.outcomes import (
     ALTERED,
@@ -24,8 +24,7 @@ from qdt_env.security.wire import header_nonce
 Slot = tuple[int, int, int]  # direction, step, number of the message within them
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What became of one message.
 
     Attributes:
@@ -66,8 +65,7 @@ class Delivery:
         return MessageOutcome(self.verdict, self.content, self.age_steps, self.key_bits, self.injected_rejected)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message as its sender wrote it.
 
     Attributes:

@@ -63,6 +63,7 @@ class Epochs:
             Session(suite.code, link, sends, channel.max_age_steps, self.store) for sends in (UPLINK, DOWNLINK)
         )
         self._epoch = -1
+        self._takes_pads, self._epoch_bits = suite.one_time_pad, suite.key_bits_per_epoch
         self._spent_bits = 0
         self._monitor_until = 0
         self._has_software = False
@@ -103,7 +104,7 @@ class Epochs:
         end = self.ends[direction]
         if end.keys is None:
             return None, 0
-        if not self._suite.one_time_pad:
+        if not self._takes_pads:
             return end.seal(payload, step), 0
         needed = 8 * pad_bytes(len(payload))
         if pool_bits >= needed:
@@ -163,7 +164,7 @@ class Epochs:
 
     def _take_epoch_keys(self, spent_bits: int) -> QkdPart | None:
         """The epoch keys that the record has charged since last time; of several only the last is of use."""
-        size_bits = self._suite.key_bits_per_epoch
+        size_bits = self._epoch_bits
         qkd = None
         while size_bits and self._spent_bits + size_bits <= spent_bits:
             if qkd is not None:

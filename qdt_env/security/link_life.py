@@ -4,10 +4,11 @@ Key life, thefts and evidence are those of ``link`` and ``outcomes``; records go
 which costs a tenth of handing over the records themselves.
 """
 
+from functools import cache
+
 import numpy as np
 
-from qdt_env.compiled import batch
-from qdt_env.frames import Frame
+from qdt_env.compiled import batch, phase
 from qdt_env.security.adversary import message_strikes
 from qdt_env.security.attacks import DELAY, MESSAGE_KINDS_MASK, REPLAY, Threats, attack_table, threats_by_name
 from qdt_env.security.channel import ChannelConfig, channel_record
@@ -15,10 +16,11 @@ from qdt_env.security.link import LINK, advance_link, link_trust, reset_link
 from qdt_env.security.outcomes import forgeable, record_outcome
 from qdt_env.security.qkd.counts import COUNTS
 from qdt_env.security.qkd.detection import CELLS_SHAPE
-from qdt_env.security.qkd.gather import qkd_tables
+from qdt_env.security.qkd.gather import qkd_frame
 from qdt_env.security.suites import Suite, suite_table
 
 _READY, _FALLBACK, _EPOCH, _MONITOR, _OPEN, _SPENT, _TARGETS, _STRIKES = range(8)
+SURVEY_ENTRIES = _STRIKES + 2  # of a survey with one message each way
 _BLOCK = 8  # messages per direction whose strikes are drawn at once
 BLOCKS_REMEMBERED = 32  # closed blocks whose bits may still be asked for; a store of 128 kbit holds six
 MOST_MESSAGES = 2**14  # per step and direction: their draws must stay within the message draws
@@ -41,26 +43,43 @@ def _advance(
     )  # fmt: skip
 
 
-@batch
-def _survey(links, suites, attacks, channels, seed, episode, step, entity, first, state):
-    """What the wire needs to know of a link advanced to ``step``, and who strikes messages ``first`` and following."""
-    link = links[0]
+@phase
+def survey_link(link, suite_record, attacks, channel_record, seed, episode, step, entity, first, state):
+    """What the wire needs to know of a link advanced to ``step``, and who strikes messages ``first`` and following.
+
+    Args:
+        link: ``LINK`` record.
+        suite_record, attacks, channel_record: its suite, the attack table (17,), its parameters.
+        seed, episode, step, entity: address of the draws.
+        first: number of the first message.
+        state: (``SURVEY_ENTRIES`` or more,) int64, written; each two entries more are one more message each way.
+    """
     state[_READY] = link["key_ready"]
     state[_FALLBACK] = link["fallback"]
     state[_EPOCH] = link["epoch"]
     state[_MONITOR] = link["monitor_until"]
-    state[_OPEN] = suites[0]["authenticated"] == 1 and forgeable(link, suites[0])
+    state[_OPEN] = suite_record["authenticated"] == 1 and forgeable(link, suite_record)
     state[_SPENT] = np.int64(link["key_bits_spent"])
     state[_TARGETS] = link["targets"] & MESSAGE_KINDS_MASK
-    for i in range(2 * _BLOCK):
+    for i in range(state.shape[0] - _STRIKES):
         index = 2 * first + i
-        state[_STRIKES + i] = message_strikes(link, attacks, channels[0], seed, episode, step, entity, index)
+        state[_STRIKES + i] = message_strikes(link, attacks, channel_record, seed, episode, step, entity, index)
+
+
+@batch
+def _survey(links, suites, attacks, channels, seed, episode, step, entity, first, state):
+    """:func:`survey_link` of the only link."""
+    survey_link(links[0], suites[0], attacks, channels[0], seed, episode, step, entity, first, state)
 
 
 @batch
 def _record(links, suites, channels, verdict, content, age_steps, key_bits, injected_rejected, step):
     """One outcome into the link."""
     record_outcome(links[0], suites[0], channels[0], verdict, content, age_steps, key_bits, injected_rejected, step)
+
+
+_suites = cache(suite_table)  # only read
+_channel = cache(channel_record)
 
 
 class LinkLife:
@@ -106,11 +125,11 @@ class LinkLife:
             raise ValueError("record: allowed: an array of shape (1,) and dtype LINK, such as links[b, r : r + 1]")
         self.links = links
         self.blocks = np.zeros(1 + BLOCKS_REMEMBERED, COUNTS) if blocks is None else blocks
-        self._records = (links, suite_table()[suite.code : suite.code + 1], attacks, channel_record(channel))
+        self._records = (links, _suites()[suite.code : suite.code + 1], attacks, _channel(channel))
         self._cells = np.zeros(CELLS_SHAPE)
         self._address = np.uint64(seed), episode
         self._entity = entity
-        self._tables = Frame(qkd_tables(channel.preset))
+        self._tables = qkd_frame(channel.preset)
         self._pool = links["pool_bits"]
         self._state = np.zeros(_STRIKES + 2 * _BLOCK, np.int64)
         self._step, self._first = -1, 0
@@ -139,10 +158,18 @@ class LinkLife:
         path = np.float32(loss_db), path_open, np.float32(dt_s)
         _advance(*self._records, self.blocks, self._cells, self._tables, *path, *self._address, step, self._entity)
 
-    def survey(self, step: int) -> None:
-        """Read the record, which was advanced to ``step``, into the attributes."""
+    def survey(self, step: int, found: list[int] | None = None) -> None:
+        """Read the record, which was advanced to ``step``, into the attributes.
+
+        Args:
+            step: the step.
+            found: what :func:`survey_link` wrote from message 0 on, where the record's owner has called it already.
+        """
         self._step = step
-        state = self._read(0)
+        if found is None:
+            state = self._read(0)
+        else:
+            state, self._first, self._strikes = found, 0, found[_STRIKES:]
         self.ready = state[_READY] == 1
         self.on_software = state[_FALLBACK] == 1
         self.epoch = state[_EPOCH]
@@ -159,10 +186,11 @@ class LinkLife:
         """
         if number >= MOST_MESSAGES:
             raise ValueError(f"messages: got {number + 1} in one step and direction, allowed: {MOST_MESSAGES}")
-        first = number - number % _BLOCK
-        if first != self._first:
-            self._read(first)
-        return self._strikes[2 * (number - first) + direction]
+        place = 2 * (number - self._first) + direction
+        if not 0 <= place < len(self._strikes):
+            self._read(number - number % _BLOCK)
+            place = 2 * (number - self._first) + direction
+        return self._strikes[place]
 
     def keep(self, verdict: int, content: int, age_steps: int, key_bits: int, injected_rejected: int) -> None:
         """Write one outcome into the record."""

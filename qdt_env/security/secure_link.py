@@ -56,6 +56,8 @@ class SecureLink:
         key_source: makes key material, ``key_source(link number, block number) -> bytes``; empty for a block without
             key. By default a simulated BB84 link (:class:`~qdt_env.security.bb84.Bb84Source`).
         store: the key store of both ends, by default one in memory.
+        keeps_outcomes: whether :meth:`send` writes what became of a message into the record; the record's owner who
+            does it himself (``outcomes.record_outcome``, before the next message in that direction) says no.
         forge: the attacker's words, from the payload that he replaces.
         wiretap: called with (frame, direction) for every frame on the air, the attacker's included.
 
@@ -78,6 +80,7 @@ class SecureLink:
         blocks: np.ndarray | None = None,
         key_source: KeySource | None = None,
         store: KeyStore | None = None,
+        keeps_outcomes: bool = True,
         forge: Forge = flip_payload,
         wiretap: Wiretap | None = None,
     ) -> None:
@@ -88,7 +91,7 @@ class SecureLink:
             key_source = Bb84Source(self.channel, life.links, life.blocks, seed, episode, entity)
         self._epochs = Epochs(self.suite, self.channel, a, b, entity, key_source, store)
         self.adversary = Adversary(self.suite, entity, forge, life.delay_steps, life.replay_steps)
-        self._wiretap = wiretap
+        self._wiretap, self._keeps_outcomes = wiretap, keeps_outcomes
         self._truth = Truth()
         self._step = -1
         self._numbers = [0, 0]
@@ -132,11 +135,12 @@ class SecureLink:
         self._life.advance(self._step + 1, dt_s, loss_db, path_open)
         self.follow(self._step + 1)
 
-    def follow(self, step: int) -> None:
+    def follow(self, step: int, found: list[int] | None = None) -> None:
         """Take up a step to which the owner of the record has advanced it already; :meth:`advance` does both.
 
         Args:
             step: the step, later than the last one.
+            found: what ``link_life.survey_link`` says of the record, where its owner has called that already.
 
         Raises:
             ValueError: a step that is not later.
@@ -147,7 +151,7 @@ class SecureLink:
         self._step = step
         self._numbers = [0, 0]
         life = self._life
-        life.survey(step)
+        life.survey(step, found)
         self._epochs.follow(life)
         if life.is_open:
             self.adversary.steal(self._epochs.ends[UPLINK])
@@ -180,9 +184,13 @@ class SecureLink:
         strikes = life.strikes(direction, number)
         self._numbers[direction] = number + 1
         slot = direction, step, number
-        message = self._getting_through(Message(payload, step), slot, strikes)
+        message = Message(payload, step)
+        if life.targeted:
+            message = self._getting_through(message, slot, strikes)
         frame, key_bits = self._epochs.seal(message.payload, message.written_step, direction, life.pool_bits)
-        overheard = None if frame is None else self._overhear(frame, slot, message)
+        overheard = None
+        if frame is not None and (life.targeted or life.is_open or self._audible):
+            overheard = self._overhear(frame, slot, message)
         injected: list[bytes] = []
         arrived = frame
         if strikes:
@@ -190,16 +198,20 @@ class SecureLink:
             injected, arrived = self.adversary.act(frame, slot, strikes, is_late)
         taken, injected_rejected, detail = self._receive(injected, arrived, slot)
         verdict, content, age_steps = self._truth.judge(taken, frame, arrived is not None, message, direction, step)
-        life.keep(verdict, content, age_steps, key_bits, injected_rejected)
+        if self._keeps_outcomes:
+            life.keep(verdict, content, age_steps, key_bits, injected_rejected)
         accepted, written_step = (None, -1) if taken is None else (taken.payload, taken.step)
         return Delivery(
             verdict, content, accepted, age_steps, key_bits, injected_rejected, written_step, overheard, detail
         )
 
+    @property
+    def _audible(self) -> bool:
+        """Whether somebody listens to every frame, or could read it."""
+        return self._wiretap is not None or not self.suite.confidential
+
     def _getting_through(self, now: Message, slot: Slot, strikes: int) -> Message:
         """The message that gets on the air: an older one where an attacker delays its sender (see ``adversary``)."""
-        if not self._life.targeted:
-            return now
         self._truth.note_written(slot, now)
         if not (self.suite.authenticated and is_delayed(strikes)):
             return now

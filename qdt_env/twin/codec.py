@@ -15,11 +15,27 @@ Decoding takes the sizes that the receiver expects from the arrays that it hands
 raises :class:`CodecError` and writes nothing. It authenticates nothing: a well-formed lie decodes.
 """
 
-import struct
-
 import numpy as np
 
 from qdt_env.records import require
+from qdt_env.twin.codec_header import (
+    CODEC_VERSION,
+    HEADER_BYTES,
+    KINDS,
+    READINGS,
+    REPORT,
+    VIEW,
+    CodecError,
+    open_readings,
+    open_report,
+    open_view,
+    readings_bytes,
+    readings_header,
+    report_bytes,
+    report_header,
+    view_bytes,
+    view_header,
+)
 from qdt_env.twin.packed import (
     PACKED_PASSAGE,
     PACKED_PATIENT,
@@ -52,35 +68,7 @@ __all__ = [
     "view_bytes",
 ]
 
-CODEC_VERSION = 1
 READING = PACKED_READING  # one zone's reading: reading (3,) f4, zone i2, present i1 (0: the sensor is silent)
-_VIEW, _REPORT, _READINGS = 1, 2, 3
-_KINDS = {_VIEW: "view", _REPORT: "report", _READINGS: "readings"}
-_MAGIC = b"QT"
-_HEADER = struct.Struct("<2sBBi4H")
-HEADER_BYTES = _HEADER.size
-_LAST_STEP = 2**15 - 1  # the twin keeps steps as int16
-_MOST = 2**16 - 1  # of anything counted
-
-
-class CodecError(ValueError):
-    """Bytes that are no message of the expected kind and size with all values in range; names the first bad field."""
-
-
-def view_bytes(patients: int, passages: int, zones: int, robots: int) -> int:
-    """Size of a view of P patient slots, E passages, Z zones and R robots, in bytes."""
-    rows = PACKED_PATIENT.itemsize * patients + PACKED_PASSAGE.itemsize * passages
-    return HEADER_BYTES + rows + PACKED_ZONE.itemsize * zones + PACKED_ROBOT.itemsize * robots
-
-
-def report_bytes(slots: int) -> int:
-    """Size of a robot's report in a building of at most ``slots`` passages a zone (D), in bytes."""
-    return HEADER_BYTES + PACKED_REPORT.itemsize + slots + PACKED_SIGHTING.itemsize * MAX_SIGHTINGS
-
-
-def readings_bytes(capacity: int) -> int:
-    """Size of a gateway's message with room for ``capacity`` zones, in bytes."""
-    return HEADER_BYTES + PACKED_READING.itemsize * capacity
 
 
 def encode_view(
@@ -99,7 +87,8 @@ def encode_view(
         ValueError: written or a number of rows is out of range.
     """
     sizes = len(patients), len(passages), len(zones), len(robots)
-    message = _start(view_bytes(*sizes), _VIEW, written, sizes)
+    message = bytearray(view_bytes(*sizes))
+    message[:HEADER_BYTES] = view_header(*sizes, written)
     pack_view(patients, passages, zones, robots, *_view_rows(message, *sizes))
     return bytes(message)
 
@@ -130,9 +119,9 @@ def decode_view(
     """
     data = bytes(data)
     sizes = len(patients), len(passages), len(zones), len(robots)
-    written = _open(data, _VIEW, view_bytes(*sizes), sizes, ("patients", "passages", "zones", "robots"), now)
+    written = open_view(data, *sizes, now)
     field, row = take_view_rows(*_view_rows(data, *sizes), patients, passages, zones, robots, written, actions)
-    _refuse(_VIEW, VIEW_FIELDS[field], row)
+    _refuse(VIEW, VIEW_FIELDS[field], row)
     return written
 
 
@@ -149,8 +138,9 @@ def encode_report(reports: Reports, b: int, r: int, written: int) -> bytes:
     """
     slots, seen = reports.passages.shape[2], int(reports.heads["sightings"][b, r])
     require(0 <= seen <= MAX_SIGHTINGS, "sightings", seen, f"0 to {MAX_SIGHTINGS}")
-    message = _start(report_bytes(slots), _REPORT, written, (r, slots, seen, 0))
-    pack_report(*reports, b, r, *_report_rows(message, slots, MAX_SIGHTINGS)[:3])
+    message = bytearray(report_bytes(slots))
+    message[:HEADER_BYTES] = report_header(r, slots, seen, written)
+    pack_report(*reports, b, r, *_report_rows(message, slots), 0)
     return bytes(message)
 
 
@@ -174,14 +164,10 @@ def decode_report(
     """
     slots = reports.passages.shape[2]
     data = bytes(data)
-    seen = int.from_bytes(data[12:14], "little")  # the one number that is the sender's to choose
-    if seen > MAX_SIGHTINGS:
-        raise CodecError(f"report: {seen} sightings, allowed are 0 to {MAX_SIGHTINGS}")
-    expected = (r, slots, seen, 0)
-    written = _open(data, _REPORT, report_bytes(slots), expected, ("robot", "slots", "sightings", "reserved"), now)
-    head, passages, sightings, padding = _report_rows(data, slots, seen)
-    field, row = take_report_rows(head, passages, sightings, padding, *reports, b, r, written, patients, zones, actions)
-    _refuse(_REPORT, REPORT_FIELDS[field], row)
+    written, seen = open_report(data, r, slots, now)
+    rows = _report_rows(data, slots)
+    field, row = take_report_rows(*rows, 0, seen, *reports, b, r, written, patients, zones, actions)
+    _refuse(REPORT, REPORT_FIELDS[field], row)
     return written
 
 
@@ -199,7 +185,8 @@ def encode_readings(rows: np.ndarray, gateway: int, written: int, capacity: int 
     """
     capacity = len(rows) if capacity is None else capacity
     require(capacity >= len(rows), "capacity", capacity, f"{len(rows)} readings or more")
-    message = _start(readings_bytes(capacity), _READINGS, written, (gateway, len(rows), capacity, 0))
+    message = bytearray(readings_bytes(capacity))
+    message[:HEADER_BYTES] = readings_header(gateway, len(rows), capacity, written)
     np.ndarray(len(rows), PACKED_READING, message, HEADER_BYTES)[:] = rows
     return bytes(message)
 
@@ -224,42 +211,13 @@ def decode_readings(
         CodecError: naming the field; then nothing was written.
     """
     capacity = len(due) if capacity is None else capacity
-    expected = (gateway, len(due), capacity, 0)
-    names = ("gateway", "readings", "capacity", "reserved")
     data = bytes(data)
-    written = _open(data, _READINGS, readings_bytes(capacity), expected, names, now)
-    end = HEADER_BYTES + PACKED_READING.itemsize * len(due)
-    readings = np.ndarray(len(due), PACKED_READING, data, HEADER_BYTES)
-    padding = np.ndarray(len(data) - end, np.uint8, data, end)
-    field, row = take_reading_rows(readings, padding, due, rows)
-    _refuse(_READINGS, READING_FIELDS[field], row)
+    written = open_readings(data, gateway, len(due), capacity, now)
+    readings = np.ndarray((1, capacity), PACKED_READING, data, HEADER_BYTES)
+    as_bytes = np.ndarray((1, len(data) - HEADER_BYTES), np.uint8, data, HEADER_BYTES)
+    field, row = take_reading_rows(readings, as_bytes, due, rows)
+    _refuse(READINGS, READING_FIELDS[field], row)
     return written
-
-
-def _start(size: int, kind: int, written: int, counts: tuple[int, ...]) -> bytearray:
-    """A zeroed message with its header."""
-    require(0 <= written <= _LAST_STEP, "written", written, f"0 to {_LAST_STEP}")
-    require(0 <= min(counts) and max(counts) <= _MOST, "sizes", counts, f"0 to {_MOST} each")
-    message = bytearray(size)
-    _HEADER.pack_into(message, 0, _MAGIC, CODEC_VERSION, kind, written, *counts)
-    return message
-
-
-def _open(data: bytes, kind: int, size: int, expected: tuple[int, ...], names: tuple[str, ...], now: int) -> int:
-    """Check length and header; returns the message's step."""
-    if len(data) != size:
-        raise CodecError(f"{_KINDS[kind]}: {len(data)} bytes, allowed are {size}")
-    magic, version, found, written, *counts = _HEADER.unpack_from(data)
-    if magic != _MAGIC or version != CODEC_VERSION:
-        raise CodecError(f"{_KINDS[kind]}: no message of version {CODEC_VERSION}")
-    if found != kind:
-        raise CodecError(f"{_KINDS[kind]}: the message is a {_KINDS.get(found, f'kind {found}')}")
-    if not 0 <= written <= min(now, _LAST_STEP):
-        raise CodecError(f"{_KINDS[kind]}: written at step {written}, allowed are 0 to {min(now, _LAST_STEP)}")
-    for name, count, wanted in zip(names, counts, expected, strict=True):
-        if count != wanted:
-            raise CodecError(f"{_KINDS[kind]}: {name} {count}, expected are {wanted}")
-    return int(written)
 
 
 def _view_rows(
@@ -277,20 +235,19 @@ def _view_rows(
     )
 
 
-def _report_rows(message: bytes | bytearray, slots: int, sightings: int) -> tuple[np.ndarray, ...]:
-    """The parts of a report within its message: head (1,), conditions (D,), sightings in use, the rest as bytes."""
+def _report_rows(message: bytes | bytearray, slots: int) -> tuple[np.ndarray, ...]:
+    """The rows of a report within its message: head (1,), conditions (1, D), sightings (1, n) and their bytes."""
     a = HEADER_BYTES + PACKED_REPORT.itemsize
     b = a + slots
-    c = b + PACKED_SIGHTING.itemsize * sightings
     return (
         np.ndarray(1, PACKED_REPORT, message, HEADER_BYTES),
-        np.ndarray(slots, np.int8, message, a),
-        np.ndarray(sightings, PACKED_SIGHTING, message, b),
-        np.ndarray(len(message) - c, np.uint8, message, c),
+        np.ndarray((1, slots), np.int8, message, a),
+        np.ndarray((1, MAX_SIGHTINGS), PACKED_SIGHTING, message, b),
+        np.ndarray((1, PACKED_SIGHTING.itemsize * MAX_SIGHTINGS), np.uint8, message, b),
     )
 
 
 def _refuse(kind: int, field: str, row: int) -> None:
     """Raise for a field that a kernel found bad."""
     if field:
-        raise CodecError(f"{_KINDS[kind]}: {field} of row {row} is out of range")
+        raise CodecError(f"{KINDS[kind]}: {field} of row {row} is out of range")

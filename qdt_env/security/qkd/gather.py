@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qdt_env.compiled import phase
+from qdt_env.frames import Frame
 from qdt_env.security.qkd.cascade import LEAK_TABLE
 from qdt_env.security.qkd.counts import clear_counts, draw_counts, leak_table, leaked_bits, pulses_for
 from qdt_env.security.qkd.detection import KEY_BASIS, detection_cells
@@ -40,6 +41,12 @@ def qkd_tables(preset: str) -> QkdTables:
     """
     leak = leak_table([(qber, efficiency) for qber, efficiency, _ in LEAK_TABLE])
     return QkdTables(hardware_record(preset), rate_table(preset, leak), leak)
+
+
+@cache
+def qkd_frame(preset: str) -> Frame:
+    """The same as a frame, which only kernels read."""
+    return Frame(qkd_tables(preset))
 
 
 @phase
