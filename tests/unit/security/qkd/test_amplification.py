@@ -1,4 +1,4 @@
-"""The Toeplitz hash, on words and by FFT, is bit for bit the product with the matrix; it hashes as a universal family."""
+"""The Toeplitz hash, on words and by FFT, is bit for bit the product with the matrix, and it hashes universally."""
 
 import numpy as np
 import pytest
