@@ -14,13 +14,13 @@ import pytest
 
 from agents.heuristics import make_policy
 from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.engine.letters import Letters
 from qdt_env.scenario import load_scenario, with_horizon
 from qdt_env.security import secure_link
 from qdt_env.security.attacks import THREATS
 from qdt_env.security.epochs import random_material
 from qdt_env.security.replay import ReplayWindow
 from qdt_env.security.suites import SUITE_NAMES, suite_by_name
-from qdt_env.twin.codec import encode_view
 
 STEPS = 60
 SEEDS = (3, 8)
@@ -64,11 +64,13 @@ def test_missions_in_the_wire_channel_are_those_of_the_statistical_one(suite: st
     assert_same_missions(suite, threats)
 
 
-def lossy_view(patients: np.ndarray, *rest: Any) -> bytes:
+exact_view = Letters.view
+
+
+def lossy_view(self: Letters, step: int) -> bytes:
     """A codec that rounds."""
-    rounded = patients.copy()
-    rounded["rpm"] = np.round(rounded["rpm"])
-    return encode_view(rounded, *rest)
+    self.sent.patients["rpm"] = np.round(self.sent.patients["rpm"])
+    return exact_view(self, step)
 
 
 def skip_replay_window(self: ReplayWindow, counter: int) -> bool:
@@ -79,7 +81,7 @@ def skip_replay_window(self: ReplayWindow, counter: int) -> bool:
 @pytest.mark.parametrize(
     ("threats", "where", "bug"),
     [
-        ("none", "qdt_env.engine.wire.encode_view", lossy_view),
+        ("none", "qdt_env.engine.letters.Letters.view", lossy_view),
         ("replay", "qdt_env.security.replay.ReplayWindow.is_fresh", skip_replay_window),
     ],
 )
