@@ -126,7 +126,7 @@ def test_an_errand_is_over_when_the_patient_needs_it_no_more(site: tuple[TwinSna
 def test_robots_on_an_errand_are_not_planned_again() -> None:
     episodes = Episodes(load_scenario("clinic"), GameConfig(control="move"))
     episodes.reset(np.array([0]), np.array([3]), np.zeros(1, np.int64))
-    one = Advisor(make_planner("exact"), episodes.codec, every_steps=1)
+    one = Advisor(make_planner("exact"), episodes.codec, every_steps=1, unseen=True)
     asking = np.isin(episodes.snapshot(0).robot_kind, (0, 1))
     first = one.consult(asking, lambda: episodes.snapshot(0))
     assert (first.patient >= 0).any() and (first.action[first.patient >= 0] > 0).all()
@@ -139,7 +139,9 @@ def test_robots_on_an_errand_are_not_planned_again() -> None:
 
 @pytest.mark.slow
 def test_a_mission_under_move_control_rescues_by_advice_alone() -> None:
-    env = AdvisorWrapper(hospital_rescue_v0.parallel_env(scenario="clinic", threats="none", control="move"), "greedy")
+    env = AdvisorWrapper(
+        hospital_rescue_v0.parallel_env(scenario="clinic", threats="none", control="move"), "greedy", unseen=True
+    )
     observations, infos = env.reset(seed=0)
     while env.agents:
         actions = {}
