@@ -25,6 +25,7 @@ from qdt_env.twin.snapshot import TwinSnapshot
 
 __all__ = ["NO_ADVICE", "Advice", "Advisor", "PlanRecord", "Spent", "read_plan"]
 
+_TURN_STEPS = 2  # who has been on the way for longer goes on: at six steps, turning round cost more than it won
 _STREAM = 0xAD  # keeps the planners' draws apart from those of other users of the seed
 
 
@@ -219,7 +220,8 @@ class Advisor:
             self._patient[newer], self._value[newer] = told.patient[newer], told.value[newer]
             self._fetching[newer] = told.fetching[newer]
             self._made[newer] = told.made
-            same_snapshot = newer & (self._taken[:, 1] == told.made) & (self._taken[:, 0] != NO_ADVICE)
+            soon = self._step - told.made <= _TURN_STEPS
+            same_snapshot = soon & newer & (self._taken[:, 1] == told.made) & (self._taken[:, 0] != NO_ADVICE)
             self.redirected = np.where(
                 newer,
                 same_snapshot & (told.patient != NO_ADVICE) & (told.patient != self._taken[:, 0]),

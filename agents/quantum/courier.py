@@ -41,7 +41,7 @@ class Exchange:
 
     Attributes:
         answer: the answer's bytes as received, or None.
-        key_bits: key bits spent on both messages, >= 0.
+        key_bits: key bits that the link has spent since the exchange before, on pads and new epochs, >= 0.
         message_bytes: bytes of both messages before sealing, >= 0.
         note: why there is no answer; "" where there is one.
     """
@@ -67,6 +67,7 @@ class Courier:
         """
         self.channel = channel
         self._number = 0
+        self._charged = 0
         self._link = None if channel is None else _open_link(channel, seed, episode)
 
     def follow(self, step: int, dt_s: float) -> None:
@@ -84,35 +85,40 @@ class Courier:
             serve: what the far side does with the bytes that it received; None for no answer.
         """
         self._number += 1
-        received, key_bits, why = self._carry(request, UPLINK)
+        received, why = self._carry(request, UPLINK)
         if received is None:
-            return Exchange(None, key_bits, len(request), f"request {why}")
+            return Exchange(None, self._charge(), len(request), f"request {why}")
         answer = serve(received)
         if answer is None:
-            return Exchange(None, key_bits, len(request), "QPU gave no answer")
-        returned, more_bits, why = self._carry(answer, DOWNLINK)
+            return Exchange(None, self._charge(), len(request), "QPU gave no answer")
+        returned, why = self._carry(answer, DOWNLINK)
         note = "" if returned is not None else f"answer {why}"
-        return Exchange(returned, key_bits + more_bits, len(request) + len(answer), note)
+        return Exchange(returned, self._charge(), len(request) + len(answer), note)
 
-    def _carry(self, message: bytes, direction: int) -> tuple[bytes | None, int, str]:
-        """(what arrives, key bits spent, why nothing arrived); a message of several frames needs all of them."""
+    def _charge(self) -> int:
+        """Key bits spent since the last call."""
+        spent = 0 if self._link is None else int(self._link.link["key_bits_spent"])
+        new, self._charged = spent - self._charged, spent
+        return new
+
+    def _carry(self, message: bytes, direction: int) -> tuple[bytes | None, str]:
+        """(what arrives, why nothing arrived); a message of several frames needs all of them."""
         if self._link is None:
-            return message, 0, ""
+            return message, ""
         room = MAX_PAYLOAD_BYTES - _PART.size
         parts = [message[at : at + room] for at in range(0, max(len(message), 1), room)]
         if len(parts) > _MOST_PARTS:
-            return None, 0, f"too long: {len(message)} bytes, allowed are {_MOST_PARTS * room}"
-        arrived, key_bits = [], 0
+            return None, f"too long: {len(message)} bytes, allowed are {_MOST_PARTS * room}"
+        arrived = []
         for index, part in enumerate(parts):
             header = _PART.pack(self._number, index, len(parts))
             delivery = self._link.send(header + part, direction)
-            key_bits += delivery.key_bits
             if delivery.payload is None:
-                return None, key_bits, delivery.name
+                return None, delivery.name
             if delivery.payload[: _PART.size] != header:
-                return None, key_bits, "replaced by another message"
+                return None, "replaced by another message"
             arrived.append(delivery.payload[_PART.size :])
-        return b"".join(arrived), key_bits, ""
+        return b"".join(arrived), ""
 
 
 @runtime_checkable
