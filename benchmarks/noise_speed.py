@@ -25,7 +25,7 @@ from agents.planning import Problem
 from agents.quantum.calibrations import HERON, IDEAL, Noise
 from agents.quantum.circuits import build
 from agents.quantum.gates import resources
-from agents.quantum.parameters import transferred_ramp
+from agents.quantum.parameters import ramp_for
 from agents.quantum.program import compile_circuit
 from agents.quantum.trajectories import circuit_probabilities, noisy_quality, read_out
 
@@ -54,7 +54,7 @@ def against_density_matrices(
     results = []
     for groups, options, ansatz, depth in rows:
         problem = random_problem(np.random.default_rng(SEED), groups, options)
-        circuit = build(problem, ansatz, *transferred_ramp(ansatz, depth))
+        circuit = build(problem, ansatz, *ramp_for(problem, ansatz, depth))
         rng = np.random.default_rng(SEED)
         circuit_probabilities(circuit, noise, trajectories=2, rng=rng)  # compiles the kernels
         start = time.perf_counter()
@@ -98,7 +98,8 @@ def crossing(
             noise = Noise(HERON.p1 * scale, p2)
             row = f"{groups}x{options} p2={p2:<8g}"
             for ansatz, values in means.items():
-                gammas, betas = transferred_ramp(ansatz, 8)
+                first = random_problem(np.random.default_rng([SEED, 0]), groups, options)
+                gammas, betas = ramp_for(first, ansatz, 8)  # the same for all of one size
                 start = time.perf_counter()
                 runs = [
                     noisy_quality(

@@ -8,7 +8,7 @@ import numpy as np
 from agents.planning import Problem
 from agents.planning.reshape import restrict
 from agents.quantum.calibrations import Noise
-from agents.quantum.parameters import transferred_ramp
+from agents.quantum.parameters import ramp_for
 from agents.quantum.trajectories import noisy_quality
 
 RIVALS = ("swap", "xy-ring")
@@ -67,7 +67,7 @@ def noise_curve(
     Raises:
         PlanningError: a problem that the circuit does not take.
     """
-    angles = transferred_ramp(ansatz, depth)
+    angles = ramp_for(problems[0], ansatz, depth)
     found = np.zeros((len(rates), len(problems), 3))
     for row, rate in enumerate(rates):
         noise = Noise(p1=ONE_QUBIT_SHARE * rate, p2=rate)

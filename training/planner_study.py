@@ -15,8 +15,8 @@ from agents.planning.classical import greedy_choice
 from agents.planning.instances import Instance
 from agents.quantum.calibrations import HERON
 from agents.quantum.circuits import circuit_seconds
-from agents.quantum.parameters import transferred_ramp
-from agents.quantum.simulator import ANSAETZE, Simulation
+from agents.quantum.parameters import ramp_for
+from agents.quantum.simulator import ANSAETZE, Simulation, basis_states
 
 ENUMERATED = 4_000_000  # feasible choices up to which all of them are looked at
 _TIE = 1e-9  # of the cost's range: costs nearer than that are one cost
@@ -68,20 +68,13 @@ def truth_of(problem: Problem) -> Truth:
         RuntimeError: CP-SAT did not finish its proof.
     """
     greedy = problem.cost(greedy_choice(problem))
-    if _choices(problem) <= ENUMERATED:
+    if basis_states(problem, "grover") <= ENUMERATED:
         costs = Simulation(problem, "grover", max_states=ENUMERATED).costs
         least, most = float(costs.min()), float(costs.max())
         optimal = int((costs <= least + _TIE * (most - least)).sum())
         return Truth(least, most, costs.size, optimal, greedy)
     opposite = replace(problem, linear=np.where(problem.allowed, -problem.linear, np.inf), pairwise=-problem.pairwise)
-    return Truth(_proven(problem), -_proven(opposite), _choices(problem), None, greedy)
-
-
-def _choices(problem: Problem) -> int:
-    """Number of feasible choices; an upper bound where a distinct rule meets menus of different lengths."""
-    if problem.distinct and problem.allowed.all() and not problem.shareable.any():
-        return int(np.prod(np.arange(problem.options, problem.options - problem.groups, -1), dtype=np.int64))
-    return problem.states
+    return Truth(_proven(problem), -_proven(opposite), basis_states(problem, "grover"), None, greedy)
 
 
 def _proven(problem: Problem) -> float:
@@ -234,7 +227,7 @@ class Sampler:
 
     def shot(self, depth: int, seconds: float = float("nan")) -> Shot:
         """One shot at the transferred angles of a depth, which takes so long [s]."""
-        angles = transferred_ramp(self.ansatz, depth)
+        angles = ramp_for(self.instance.problem, self.ansatz, depth)
         return self.score(self.simulation.probabilities(*angles), depth, seconds)
 
     def score(self, probabilities: np.ndarray, depth: int, seconds: float = float("nan")) -> Shot:
@@ -266,13 +259,6 @@ def sample_shots(instance: Instance, truth: Truth, depths: Sequence[int]) -> lis
             circuit_s = circuit_seconds(instance.problem, ansatz, depth, HERON)
             shots.append(sampler.shot(depth, HERON.shot_s(circuit_s)))
     return shots
-
-
-def basis_states(problem: Problem, ansatz: str) -> int:
-    """Number of basis states of an ansatz, before anything is built; an upper bound for masked distinct problems."""
-    if ansatz == "penalty-x":
-        return 1 << int(problem.allowed.sum(axis=1)[problem.allowed.sum(axis=1) > 1].sum())
-    return problem.states if ansatz == "xy-ring" else _choices(problem)
 
 
 def uniform_shot(instance: Instance, truth: Truth) -> Shot:

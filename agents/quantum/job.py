@@ -91,6 +91,10 @@ class _Reader:
         self.at += size
         return values
 
+    def floats(self, dtype: str, count: int) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # a signalling NaN; NaNs are refused by who asks
+            return self.array(dtype, count).astype(np.float64)
+
     def end(self) -> None:
         if self.at != len(self.data):
             raise JobError(f"message: {len(self.data) - self.at} bytes too many")
@@ -148,7 +152,7 @@ def read_job(data: bytes) -> Job:
         raise JobError(f"request: ansatz {ANSAETZE[ansatz]} does not go with instances of kind {kind}")
     if not (1 <= depth <= MAX_DEPTH and 1 <= shots <= MAX_SHOTS):
         raise JobError(f"request: depth {depth} or shots {shots} out of range")
-    angles = reader.array(">f8", 2 * depth).astype(np.float64)
+    angles = reader.floats(">f8", 2 * depth)
     if not np.isfinite(angles).all():
         raise JobError("request: angles that are not finite")
     instance = _read_spins(reader) if kind == SPINS else _read_choices(reader)
@@ -161,9 +165,9 @@ def _read_choices(reader: _Reader) -> Problem:
     if not (1 <= G <= MAX_GROUPS and 1 <= T <= MAX_OPTIONS and distinct <= 1):
         raise JobError(f"request: {G} groups, {T} options or flag {distinct} out of range")
     shareable = reader.array("u1", T) != 0
-    linear = reader.array(">f4", G * T).reshape(G, T).astype(np.float64)
+    linear = reader.floats(">f4", G * T).reshape(G, T)
     first, second = np.triu_indices(G, 1)
-    tables = reader.array(">f4", first.size * T * T).reshape(first.size, T, T).astype(np.float64)
+    tables = reader.floats(">f4", first.size * T * T).reshape(first.size, T, T)
     pairwise = np.zeros((G, T, G, T))
     pairwise[first, :, second, :] = tables
     pairwise[second, :, first, :] = tables.transpose(0, 2, 1)
@@ -177,9 +181,9 @@ def _read_spins(reader: _Reader) -> Ising:
     n, count = reader.take(_SIZES[SPINS])
     if not (1 <= n <= MAX_QUBITS and count <= n * (n - 1) // 2):
         raise JobError(f"request: {n} qubits or {count} pairs out of range")
-    h = reader.array(">f4", n).astype(np.float64)
+    h = reader.floats(">f4", n)
     pairs = reader.array(">u2", 2 * count).reshape(count, 2).astype(np.int64)
-    J = reader.array(">f4", count).astype(np.float64)
+    J = reader.floats(">f4", count)
     if not (np.isfinite(h).all() and np.isfinite(J).all()):
         raise JobError("request: fields or couplings that are not finite")
     if count and not ((pairs[:, 0] < pairs[:, 1]) & (pairs[:, 1] < n)).all():

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.planning.problem import PlanningError
-from agents.quantum.simulator import ANSAETZE, Simulation
+from agents.planning.problem import PlanningError, Problem
+from agents.quantum.simulator import ANSAETZE, Simulation, basis_states
 
 RAMPS = Path(__file__).with_name("data") / "ramps.json"
 KINDS = ("transferred", "ramp", "optimised")
@@ -63,14 +63,18 @@ def stretched(gammas: np.ndarray, betas: np.ndarray, depth: int) -> tuple[np.nda
     return np.interp(new, old, gammas), np.interp(new, old, betas)
 
 
-def transferred_ramp(ansatz: str, depth: int, states: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The tuned schedule of an ansatz, the same for every instance.
+def transferred_ramp(
+    ansatz: str, depth: int, states: int | None = None, *, distinct: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The tuned schedule of an ansatz, the same for every instance of its kind; :func:`ramp_for` knows the kind.
 
     Args:
         ansatz: one of :data:`agents.quantum.simulator.ANSAETZE`.
         depth: layers p, >= 1. Depths that were not tuned are stretched from the nearest tuned one.
         states: basis states of the simulation, for schedules tuned by size (interpolated in the logarithm between the
             classes that were tuned, constant beyond); the middle class if None.
+        distinct: whether all chosen options must differ. "xy-ring" keeps that rule by a penalty, which makes up most of
+            its cost's spread, and so has schedules of its own for it.
 
     Returns:
         gammas (p,) and betas (p,).
@@ -82,7 +86,8 @@ def transferred_ramp(ansatz: str, depth: int, states: int | None = None) -> tupl
         raise PlanningError(f"ansatz {ansatz!r}: allowed are {', '.join(ANSAETZE)}")
     if depth < 1:
         raise PlanningError(f"depth: must be >= 1, got {depth}")
-    classes = _document()["ansaetze"][ansatz]
+    tuned_for = _document()["ansaetze"]
+    classes = tuned_for.get(f"{ansatz}, distinct" if distinct else ansatz, tuned_for[ansatz])
     nearest = min(classes[0]["depths"], key=lambda p: abs(np.log(int(p) / depth)))
     tuned = np.array([[one["depths"][nearest][angles] for angles in ("gammas", "betas")] for one in classes])
     sizes = np.log([one["states"] for one in classes])
@@ -90,6 +95,11 @@ def transferred_ramp(ansatz: str, depth: int, states: int | None = None) -> tupl
     lower = min(int(place), len(sizes) - 2)
     gammas, betas = tuned[lower] + (place - lower) * (tuned[lower + 1] - tuned[lower])
     return stretched(gammas, betas, depth)
+
+
+def ramp_for(problem: Problem, ansatz: str, depth: int) -> tuple[np.ndarray, np.ndarray]:
+    """The tuned schedule for a problem's size and rule; arguments and errors as :func:`transferred_ramp`."""
+    return transferred_ramp(ansatz, depth, basis_states(problem, ansatz), distinct=problem.distinct)
 
 
 @cache
@@ -163,7 +173,7 @@ def angles_for(
         raise PlanningError(f"parameters {kind!r}: allowed are {', '.join(KINDS)}")
     if kind == "ramp":
         return Angles(*linear_ramp(depth), 0, "linear ramp")
-    gammas, betas = transferred_ramp(simulation.ansatz, depth, simulation.states)
+    gammas, betas = transferred_ramp(simulation.ansatz, depth, simulation.states, distinct=simulation.problem.distinct)
     if kind == "optimised":
         return optimised(simulation, gammas, betas, evaluations=evaluations)
     return Angles(gammas, betas, 0, "transferred ramp")

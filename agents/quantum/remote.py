@@ -18,14 +18,13 @@ from agents.planning.classical import GreedyPlanner, greedy_choice
 from agents.planning.placed import PlacedPlan
 from agents.planning.problem import Budget, Planner, PlanningError, Problem
 from agents.planning.registry import make_planner
-from agents.quantum.circuits import build
+from agents.quantum.circuits import circuit_seconds
 from agents.quantum.cloud import serve
 from agents.quantum.courier import Courier, Remote, RequestChannel
-from agents.quantum.gates import resources
 from agents.quantum.ising import Ising, encode, penalised, penalty_ising
 from agents.quantum.job import ANSAETZE, Job, JobError, pack_job, read_answer
 from agents.quantum.masking import ChoiceMask, SpinMask, mask_ising, mask_problem
-from agents.quantum.parameters import transferred_ramp
+from agents.quantum.parameters import ramp_for
 from agents.quantum.qaoa import QAOAPlanner, shrink
 from agents.quantum.qpu import Qpu, make_qpu
 
@@ -98,8 +97,8 @@ class RemotePlanner:
     def _ask(self, problem: Problem, shots: int, rng: np.random.Generator) -> "_Asked":
         """Send the masked instance and read what comes back."""
         ansatz = self._ansatz(problem)
-        gammas, betas = transferred_ramp(ansatz, self.depth)
-        circuit_s = self._circuit_s(problem, ansatz)
+        gammas, betas = ramp_for(problem, ansatz, self.depth)
+        circuit_s = circuit_seconds(problem, ansatz, self.depth, self.machine.calibration)
         instance: Problem | Ising
         mask: ChoiceMask | SpinMask
         if ansatz == "penalty-x":
@@ -147,12 +146,6 @@ class RemotePlanner:
             return self.ansatz
         swappable = problem.distinct and bool(problem.allowed.all()) and not problem.shareable.any()
         return "swap" if swappable else "xy-ring"
-
-    def _circuit_s(self, problem: Problem, ansatz: str) -> float:
-        """Duration of the circuit's gates [s]; layers after the second take as long as the second."""
-        circuits = (build(problem, ansatz, *transferred_ramp(ansatz, layers)) for layers in (1, 2))
-        first, second = (resources(circuit, self.machine.calibration).duration_s for circuit in circuits)
-        return first + (self.depth - 1) * (second - first)
 
     def _plan(
         self, problem: Problem, choice: np.ndarray, started_s: float, budget: Budget, asked: "_Asked"

@@ -1,6 +1,7 @@
 """Makes ``data/ramps.json``: python -m agents.quantum.tune_ramps [--seed 2026] [--instances 24] [--out FILE].
 
-For each ansatz, class of sizes and depth one schedule is tuned on mixed random instances by the mean of log P(optimum),
+For each ansatz (xy-ring without and with the penalty for a distinct rule; the others' schedules serve both), class of
+sizes and depth one schedule is tuned on mixed random instances by the mean of log P(optimum),
 which asks for the hard instances too, with exact adjoint gradients (scipy L-BFGS-B). Depths build on one another: the
 search at depth p begins at the schedule of the depth before, stretched.
 """
@@ -21,7 +22,8 @@ DEPTHS = (1, 2, 4, 8, 16)
 # Classes of sizes (groups, options); each gets schedules of its own. Small where all 2^n strings are simulated.
 CLASSES: dict[str, tuple[tuple[tuple[int, int], ...], ...]] = {
     "penalty-x": (((2, 3), (3, 3)), ((3, 4),)),
-    "xy-ring": (((3, 4),), ((4, 5),), ((2, 3), (2, 4), (3, 3))),
+    "xy-ring": (((2, 3), (2, 4), (3, 3)), ((3, 4),), ((4, 5),)),
+    "xy-ring, distinct": (((3, 4),), ((4, 5),), ((2, 3), (2, 4), (3, 3))),
     "grover": (((3, 4), (4, 4)), ((4, 5),), ((4, 6), (5, 6))),
     "swap": (((3, 4), (4, 4)), ((4, 5),), ((4, 6), (5, 6))),
 }
@@ -59,12 +61,12 @@ def optima(simulation: Simulation) -> np.ndarray:
 
 
 def tune(
-    ansatz: str, sizes: Sequence[tuple[int, int]], depths: Sequence[int], instances: int, rng: np.random.Generator
+    kind: str, sizes: Sequence[tuple[int, int]], depths: Sequence[int], instances: int, rng: np.random.Generator
 ) -> dict[str, Any]:
     """Schedules of one class.
 
     Args:
-        ansatz: one of :data:`agents.quantum.simulator.ANSAETZE`.
+        kind: one of ``CLASSES``.
         sizes: (groups, options) of the instances.
         depths: numbers of layers, ascending.
         instances: random instances of each size.
@@ -76,7 +78,8 @@ def tune(
     """
     from scipy.optimize import minimize
 
-    problems = [random_instance(g, t, rng) for g, t in sizes for _ in range(instances)]
+    ansatz, distinct = kind.removesuffix(", distinct"), kind != "xy-ring"
+    problems = [random_instance(g, t, rng, distinct=distinct) for g, t in sizes for _ in range(instances)]
     simulations = [Simulation(problem, ansatz) for problem in problems]
     targets = [optima(simulation) for simulation in simulations]
 
@@ -119,22 +122,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Tune the transferred schedules of the QAOA ansaetze.")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--instances", type=int, default=24, help="random instances of each size")
-    parser.add_argument("--ansaetze", nargs="+", choices=ANSAETZE, default=list(ANSAETZE))
+    parser.add_argument("--ansaetze", nargs="+", choices=list(CLASSES), default=list(CLASSES))
     parser.add_argument("--depths", nargs="+", type=int, default=list(DEPTHS))
     parser.add_argument("--out", type=Path, default=RAMPS)
     chosen = parser.parse_args()
     document: dict[str, Any] = json.loads(chosen.out.read_text("utf-8")) if chosen.out.is_file() else {"ansaetze": {}}
     document["made_by"] = f"python -m agents.quantum.tune_ramps --seed {chosen.seed} --instances {chosen.instances}"
     document["numpy"] = np.__version__
-    for ansatz in chosen.ansaetze:
+    for kind in chosen.ansaetze:
+        ansatz = kind.removesuffix(", distinct")
         rng = np.random.Generator(np.random.Philox(key=[chosen.seed, ANSAETZE.index(ansatz)]))
         classes = []
-        for sizes in CLASSES[ansatz]:
-            classes.append(tune(ansatz, sizes, sorted(chosen.depths), chosen.instances, rng))
+        for sizes in CLASSES[kind]:
+            classes.append(tune(kind, sizes, sorted(chosen.depths), chosen.instances, rng))
             for depth, row in classes[-1]["depths"].items():
                 chances = f"geometric mean {row['geometric_mean']}, mean {row['mean']}"
-                print(f"{ansatz} {' '.join(classes[-1]['sizes'])} p={depth}: P(optimum) {chances}", flush=True)
-        document["ansaetze"][ansatz] = sorted(classes, key=lambda one: float(one["states"]))
+                print(f"{kind} {' '.join(classes[-1]['sizes'])} p={depth}: P(optimum) {chances}", flush=True)
+        document["ansaetze"][kind] = sorted(classes, key=lambda one: float(one["states"]))
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
         chosen.out.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 

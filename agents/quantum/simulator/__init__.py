@@ -11,3 +11,4 @@ from agents.quantum.simulator.simulation import ANSAETZE as ANSAETZE
 from agents.quantum.simulator.simulation import MAX_STATES as MAX_STATES
 from agents.quantum.simulator.simulation import IsingSimulation as IsingSimulation
 from agents.quantum.simulator.simulation import Simulation as Simulation
+from agents.quantum.simulator.simulation import basis_states as basis_states

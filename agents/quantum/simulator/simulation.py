@@ -1,5 +1,6 @@
 """One ansatz on one problem, exactly: costs once, then any number of parameter sets."""
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -261,3 +262,17 @@ def check_angles(gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.
     if not (np.isfinite(pair[0]).all() and np.isfinite(pair[1]).all()):
         raise PlanningError(f"angles: must be finite, got gammas {pair[0]} and betas {pair[1]}")
     return pair
+
+
+def basis_states(problem: Problem, ansatz: str) -> int:
+    """Number of basis states of an ansatz, before anything is built.
+
+    Exact but for a distinct problem with options that are shareable or not allowed under "grover" and "swap": there it
+    is an upper bound.
+    """
+    menus = problem.allowed.sum(axis=1)
+    if ansatz == "penalty-x":
+        return 1 << int(menus[menus > 1].sum())
+    if ansatz != "xy-ring" and problem.distinct and problem.allowed.all() and not problem.shareable.any():
+        return math.perm(problem.options, problem.groups)
+    return problem.states

@@ -15,7 +15,7 @@ from agents.quantum.courier import Courier, RequestChannel
 from agents.quantum.ising import encode, penalty_ising
 from agents.quantum.job import Job, JobError, pack_job, read_answer, read_job
 from agents.quantum.masking import mask_ising
-from agents.quantum.parameters import transferred_ramp
+from agents.quantum.parameters import ramp_for
 from agents.quantum.qpu import BEHAVIOURS, make_qpu
 from agents.quantum.remote import RemotePlanner
 from agents.quantum.simulator import IsingSimulation
@@ -164,7 +164,7 @@ def test_settings_are_checked() -> None:
 def test_a_noisy_qpu_finds_the_optimum_less_often(ansatz: str) -> None:
     """Share of optimal shots, ideal and with twenty times the published two-qubit errors; 4000 shots each."""
     one = problem(3, 2, 4, plain=True)
-    gammas, betas = transferred_ramp(ansatz, 8)
+    gammas, betas = ramp_for(one, ansatz, 8)
     if ansatz == "penalty-x":
         ising, mask = mask_ising(penalty_ising(one), np.random.default_rng(0))
         gammas = gammas / np.sqrt(np.sum(ising.h**2) + np.sum(ising.J**2))
