@@ -1,65 +1,31 @@
 """Planners by name, for the command line and the advisors."""
 
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from agents.planning.annealing import SimulatedAnnealingPlanner, TabuPlanner
-from agents.planning.classical import ExactPlanner, GreedyPlanner, LinearAssignmentPlanner, RandomPlanner
 from agents.planning.problem import Planner, PlanningError
-from agents.planning.ranking import CriticalPlanner, NearestPlanner
 
-
-def _qaoa(**settings: Any) -> Planner:
-    # Imported here so that naming planners does not load the quantum stack.
-    from agents.quantum.qaoa import QAOAPlanner
-
-    return QAOAPlanner(**settings)
-
-
-def _vqe(**settings: Any) -> Planner:
-    from agents.quantum.vqe import VQEPlanner
-
-    return VQEPlanner(**settings)
-
-
-def _gas(**settings: Any) -> Planner:
-    from agents.quantum.grover import GroverPlanner
-
-    return GroverPlanner(**settings)
-
-
-def _qpu(**settings: Any) -> Planner:
-    from agents.quantum.remote import RemotePlanner
-
-    return RemotePlanner(**settings)
-
-
-def _offload(**settings: Any) -> Planner:
-    from agents.offload import OffloadPlanner
-
-    return OffloadPlanner(**settings)
-
-
-FACTORIES: dict[str, Callable[..., Planner]] = {
-    "random": RandomPlanner,
-    "nearest": NearestPlanner,
-    "critical": CriticalPlanner,
-    "greedy": GreedyPlanner,
-    "linear": LinearAssignmentPlanner,
-    "exact": ExactPlanner,
-    "sa": SimulatedAnnealingPlanner,
-    "tabu": TabuPlanner,
-    "qaoa": _qaoa,
-    "vqe": _vqe,
-    "gas": _gas,
-    "qpu": _qpu,
-    "offload": _offload,
+# Module and class. Loaded when one is made, so that naming planners does not load the solvers and the quantum stack.
+PLANNERS = {
+    "random": ("agents.planning.classical", "RandomPlanner"),
+    "nearest": ("agents.planning.ranking", "NearestPlanner"),
+    "critical": ("agents.planning.ranking", "CriticalPlanner"),
+    "greedy": ("agents.planning.classical", "GreedyPlanner"),
+    "linear": ("agents.planning.classical", "LinearAssignmentPlanner"),
+    "exact": ("agents.planning.classical", "ExactPlanner"),
+    "sa": ("agents.planning.annealing", "SimulatedAnnealingPlanner"),
+    "tabu": ("agents.planning.annealing", "TabuPlanner"),
+    "qaoa": ("agents.quantum.qaoa", "QAOAPlanner"),
+    "vqe": ("agents.quantum.vqe", "VQEPlanner"),
+    "gas": ("agents.quantum.grover", "GroverPlanner"),
+    "qpu": ("agents.quantum.remote", "RemotePlanner"),
+    "offload": ("agents.offload", "OffloadPlanner"),
 }
 
 
 def planner_names() -> tuple[str, ...]:
     """Names that :func:`make_planner` takes."""
-    return tuple(FACTORIES)
+    return tuple(PLANNERS)
 
 
 def make_planner(name: str, **settings: Any) -> Planner:
@@ -72,9 +38,11 @@ def make_planner(name: str, **settings: Any) -> Planner:
     Raises:
         PlanningError: unknown name, or a setting the planner does not have.
     """
-    if name not in FACTORIES:
+    if name not in PLANNERS:
         raise PlanningError(f"unknown planner {name!r}; allowed: {', '.join(planner_names())}")
+    module, planner = PLANNERS[name]
     try:
-        return FACTORIES[name](**settings)
+        made: Planner = getattr(import_module(module), planner)(**settings)
+        return made
     except TypeError as error:
         raise PlanningError(f"planner {name!r}: {error}") from error

@@ -140,6 +140,11 @@ def test_registry_names_what_is_allowed():
     assert make_planner("random", samples=4).name == "random"
 
 
+@pytest.mark.parametrize("module", ["agents.quantum.ising", "agents.planning.qubo", "agents.offload"])
+def test_each_part_can_be_imported_first(module):
+    subprocess.run([sys.executable, "-W", "error", "-c", f"import {module}"], check=True)
+
+
 def test_importing_planning_loads_no_solver():
     code = (
         "import sys, agents.planning, agents.quantum, agents.quantum.qaoa; "
