@@ -15,7 +15,7 @@ import numpy as np
 from agents.offload import OffloadPlanner, Timetable, size_class
 from agents.planning import Budget, Problem
 from agents.planning.classical import ExactPlanner, GreedyPlanner, LinearAssignmentPlanner
-from agents.quantum.calibrations import calibration
+from agents.quantum.calibrations import CALIBRATIONS, calibration
 from agents.quantum.qpu import Qpu
 from agents.quantum.remote import RemotePlanner
 from qdt_env.engine.episodes import GameConfig
@@ -43,7 +43,7 @@ class Grid:
         offload: whether the adaptive planner is played in every cell as well.
 
     Raises:
-        ValueError: an empty axis.
+        ValueError: an empty axis, or a value out of range.
     """
 
     sizes: tuple[int, ...] = SIZES
@@ -55,6 +55,11 @@ class Grid:
     def __post_init__(self) -> None:
         for axis in ("sizes", "latencies_s", "noises"):
             require(len(getattr(self, axis)) > 0, axis, getattr(self, axis), "one value or more")
+        require(min(self.sizes) >= 1, "sizes", self.sizes, "1 patient or more")
+        in_range = all(0.0 <= latency_s < float("inf") for latency_s in self.latencies_s)
+        require(in_range, "latencies_s", self.latencies_s, "0 seconds or more")
+        for noise in self.noises:
+            require(noise in CALIBRATIONS, "noises", noise, f"one of {', '.join(CALIBRATIONS)}")
 
     @property
     def runs(self) -> int:

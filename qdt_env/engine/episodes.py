@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qdt_env.engine.chronicle import Chronicle
+from qdt_env.engine.mail import begin_step
 from qdt_env.engine.metrics import episode_metrics
 from qdt_env.engine.picture import take_snapshot
 from qdt_env.engine.setup import GameConfig, build_setup
@@ -73,7 +74,7 @@ class Episodes:
         self._suite = suite_by_name(game.suite).code
         self._threads = threads
         self._start()
-        _announce_compilation()
+        _announce_compilation(begin_step if wire else step_rows)
 
     def _start(self) -> None:
         """What cannot be copied or pickled: addresses and threads."""
@@ -176,7 +177,8 @@ class Episodes:
         return episode_metrics(self.setup, self.state, row)
 
 
-def _announce_compilation() -> None:
-    """Say so when the kernels are not on disk yet: compiling them takes a while and must not look like a hang."""
-    if not step_rows.signatures and not any(Path(step_rows.stats.cache_path).glob("step.step_rows-*.nbc")):
+def _announce_compilation(kernel: Any) -> None:
+    """Say so when the step's kernel is not on disk yet: compiling takes a while and must not look like a hang."""
+    cached = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbc")
+    if not kernel.signatures and not any(cached):
         print("Compiling the kernels, once per installation: about a minute ...", file=sys.stderr, flush=True)
