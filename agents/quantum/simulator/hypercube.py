@@ -17,7 +17,15 @@ import numba
 import numpy as np
 
 from agents.quantum.simulator.phases import ELEMENTWISE, mean_of, rotate_phases, unrotate_phases
-from agents.quantum.simulator.rotations import rotate_block, rotate_strided, unrotate_block, unrotate_strided
+from agents.quantum.simulator.rotations import (
+    rotate_block,
+    rotate_rows,
+    rotate_strided,
+    share,
+    unrotate_block,
+    unrotate_strided,
+)
+from agents.quantum.simulator.vectors import aligned
 
 _WHOLE = 14  # qubits up to which there is one block: three planes of 128 KiB
 _LOW = 12  # qubits of a block beyond: 32 KiB a plane
@@ -35,9 +43,13 @@ class TransverseField:
 
     def start(self, states: int) -> tuple[np.ndarray, np.ndarray]:
         """The planes (2^n x lanes,) of S|+>^n: amplitude i^(number of ones) / sqrt(2^n)."""
-        re, im = np.empty(states), np.empty(states)
+        re, im = planes = aligned(2, states)
         _start(re, im)
-        return (re, im) if self.lanes == 1 else (np.repeat(re, self.lanes), np.repeat(im, self.lanes))
+        if self.lanes == 1:
+            return re, im
+        side_by_side = aligned(2, states * self.lanes)
+        side_by_side.reshape(2, states, -1)[:] = planes[:, :, None]
+        return side_by_side[0], side_by_side[1]
 
     def same_as(self, other: object) -> bool:
         """Whether the number of qubits is the same."""
@@ -101,7 +113,7 @@ class TransverseField:
     def _columns(self, planes: int) -> np.ndarray:
         """Room for the gathered columns of so many planes."""
         high = self.qubits - self._low
-        return np.empty((planes, _width(self._low, high) << high if high else 0))
+        return aligned(planes, _width(self._low, high) << high if high else 0)
 
 
 def _width(low: int, high: int) -> int:
@@ -116,6 +128,8 @@ def _small_angles(gammas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np
         gammas (q,), betas (q,) and the old layer of each new one (q,) int64. exp(i pi sum X) = (-1)^n.
     """
     reduced = betas - math.pi * np.round(betas / math.pi)
+    if (np.abs(reduced) <= 0.25 * math.pi).all():
+        return gammas, reduced, np.arange(betas.size)
     parts = np.where(np.abs(reduced) > 0.25 * math.pi, 2, 1)
     layer = np.repeat(np.arange(betas.size), parts)
     first = np.concatenate([np.ones(1, bool), np.diff(layer) > 0])[: layer.size]
@@ -168,26 +182,47 @@ def _low_pass(re, im, turns, seen, low, before, angle, scale, after):
 
 
 @numba.njit(**ELEMENTWISE)
+def _gather_rotated(plane, low, high, start, columns, tan):
+    """The first rotations of the high qubits are on the way into the columns."""
+    width, first = columns.size >> high, share(high, 4)
+    for row in range(0, 1 << high, 1 << first):
+        rotate_rows(plane, (row << low) + start, 1 << low, columns, row * width, width, width, first, tan)
+    rotate_strided(columns, width << first, high - first, tan)
+
+
+@numba.njit(**ELEMENTWISE)
+def _scatter_rotated(columns, low, high, start, plane, tan):
+    """The last rotations of the high qubits are on the way back."""
+    width, last = columns.size >> high, share(high, 4)
+    rotate_strided(columns, width, high - last, tan)
+    stride = 1 << (high - last)
+    for row in range(stride):
+        there = (row << low) + start
+        rotate_rows(columns, row * width, stride * width, plane, there, stride << low, width, last, tan)
+
+
+@numba.njit(**ELEMENTWISE)
 def _high_pass(re, im, turns, seen, columns, low, high, before, angle, scale, after):
     """As ``_low_pass`` on the high qubits."""
     block, rows, total = 1 << low, 1 << high, 0.0
     width = columns.shape[1] // rows
-    r, i, other = columns[0], columns[1], columns[2]
+    r, i = columns[0], columns[1]
     for b in range(0, block, width):
-        _gather(re, rows, block, b, r)
-        _gather(im, rows, block, b, i)
-        rotate_strided(r, width, high, before)
-        rotate_strided(i, width, high, before)
+        _gather_rotated(re, low, high, b, r, before)
+        _gather_rotated(im, low, high, b, i, before)
         if scale != 0.0:
-            _gather(turns, rows, block, b, other)
-            rotate_phases(r, i, other, angle, scale)
-            rotate_strided(r, width, high, after)
-            rotate_strided(i, width, high, after)
-        if seen.size:
-            _gather(seen, rows, block, b, other)
-            total += mean_of(r, i, other)
-        _scatter(r, rows, block, b, re)
-        _scatter(i, rows, block, b, im)
+            for row in range(rows):
+                there, here = row * block + b, row * width
+                part = slice(here, here + width)
+                rotate_phases(r[part], i[part], turns[there : there + width], angle, scale)
+            _scatter_rotated(r, low, high, b, re, after)
+            _scatter_rotated(i, low, high, b, im, after)
+        else:
+            _scatter(r, rows, block, b, re)
+            _scatter(i, rows, block, b, im)
+    for b in range(0, seen.size, block):
+        part = slice(b, b + block)
+        total += mean_of(re[part], im[part], seen[part])
     return total
 
 
