@@ -27,9 +27,8 @@ from agents.quantum.simulator.rotations import (
 )
 from agents.quantum.simulator.vectors import aligned
 
-_WHOLE = 14  # qubits up to which there is one block: three planes of 128 KiB
-_LOW = 12  # qubits of a block beyond: 32 KiB a plane
-_GATHERED = 14  # gathered columns hold 2^14 amplitudes: three planes of 128 KiB
+_LOW = 14  # qubits of a block at most: 128 KiB a plane
+_GATHERED = 13  # gathered columns hold 2^13 amplitudes: 64 KiB a plane
 _NARROWEST = 16  # neighbours of a column at least: two cache lines
 
 
@@ -108,7 +107,7 @@ class TransverseField:
 
     @property
     def _low(self) -> int:
-        return self.qubits if self.qubits <= _WHOLE else _LOW
+        return min(self.qubits, _LOW)
 
     def _columns(self, planes: int) -> np.ndarray:
         """Room for the gathered columns of so many planes."""

@@ -13,6 +13,7 @@ from agents.quantum.simulator.hypercube import TransverseField
 from agents.quantum.simulator.pairs import ring_factors
 from agents.quantum.simulator.swaps import swap_factors
 from agents.quantum.simulator.uniform import UniformReflection
+from agents.quantum.simulator.vectors import aligned
 
 ANSAETZE = ("penalty-x", "xy-ring", "grover", "swap")
 MAX_STATES = 1 << 24  # 24 bytes a state: 400 MB, and twice that for a gradient
@@ -75,7 +76,8 @@ class StateVector:
         unit = self.spread if scale is None else scale
         # Equal costs leave rounding noise as their spread.
         level = unit > 1e-14 * max(float(costs.max()), -float(costs.min()))
-        self.turns = (costs - costs.mean()) / (2.0 * np.pi * unit) if level else np.zeros(costs.size)
+        self.turns = aligned(1, costs.size)[0]
+        self.turns[:] = (costs - costs.mean()) / (2.0 * np.pi * unit) if level else 0.0
 
     @property
     def states(self) -> int:
@@ -131,7 +133,10 @@ class StateVector:
         if observable.shape != self.costs.shape:
             raise PlanningError(f"observable: expected shape {self.costs.shape}, got {observable.shape}")
         re, im, value = self._final(gammas, betas, observable)
-        return value, *self.mixer.slopes(re, im, observable * re, observable * im, self.turns, gammas, betas)
+        left = aligned(2, self.states)
+        np.multiply(observable, re, out=left[0])
+        np.multiply(observable, im, out=left[1])
+        return value, *self.mixer.slopes(re, im, left[0], left[1], self.turns, gammas, betas)
 
     def _final(
         self, gammas: np.ndarray, betas: np.ndarray, observable: np.ndarray
