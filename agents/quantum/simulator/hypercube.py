@@ -5,9 +5,9 @@ and exp(i b X) becomes the real rotation [[cos b, sin b], [-sin b, cos b]], whic
 undergo separately. The factor cos b of each qubit is left to the phase layer.
 
 Where the planes do not fit the second-level cache they are gone through in blocks. The low qubits are rotated in
-blocks of neighbours, the high ones on gathered columns; since the mixers of one layer commute, a pass finishes one
-layer on its qubits, takes the next phase and begins the next layer on the same qubits. So p layers take p + 1 passes
-over the memory, alternately low and high.
+blocks of neighbours, the high ones on gathered columns, the first and the last of them on the way in and out; since the
+mixers of one layer commute, a pass finishes one layer on its qubits, takes the next phase and begins the next layer on
+the same qubits. So p layers take p + 1 passes over the memory, alternately low and high.
 """
 
 import math
@@ -16,19 +16,13 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from agents.quantum.simulator.columns import gather, gather_rotated, scatter, scatter_rotated
 from agents.quantum.simulator.phases import ELEMENTWISE, mean_of, rotate_phases, unrotate_phases
-from agents.quantum.simulator.rotations import (
-    rotate_block,
-    rotate_rows,
-    rotate_strided,
-    share,
-    unrotate_block,
-    unrotate_strided,
-)
+from agents.quantum.simulator.rotations import rotate_block, rotate_strided, unrotate_block, unrotate_strided
 from agents.quantum.simulator.vectors import aligned
 
 _LOW = 14  # qubits of a block at most: 128 KiB a plane
-_GATHERED = 13  # gathered columns hold 2^13 amplitudes: 64 KiB a plane
+_GATHERED = 13  # gathered columns hold 2^13 amplitudes: 64 KiB a plane, 320 KiB of a gradient
 _NARROWEST = 16  # neighbours of a column at least: two cache lines
 
 
@@ -146,24 +140,6 @@ def _start(re, im):
 
 
 @numba.njit(**ELEMENTWISE)
-def _gather(plane, rows, block, start, columns):
-    width = columns.size // rows
-    for row in range(np.uint64(rows)):
-        here, there = np.uint64(width) * row, np.uint64(block) * row + np.uint64(start)
-        for k in range(np.uint64(width)):
-            columns[here + k] = plane[there + k]
-
-
-@numba.njit(**ELEMENTWISE)
-def _scatter(columns, rows, block, start, plane):
-    width = columns.size // rows
-    for row in range(np.uint64(rows)):
-        here, there = np.uint64(width) * row, np.uint64(block) * row + np.uint64(start)
-        for k in range(np.uint64(width)):
-            plane[there + k] = columns[here + k]
-
-
-@numba.njit(**ELEMENTWISE)
 def _low_pass(re, im, turns, seen, low, before, angle, scale, after):
     """Rotate by ``before``, take the phase, rotate by ``after``, block by block; scale 0 means no phase."""
     block, total = 1 << low, 0.0
@@ -181,44 +157,24 @@ def _low_pass(re, im, turns, seen, low, before, angle, scale, after):
 
 
 @numba.njit(**ELEMENTWISE)
-def _gather_rotated(plane, low, high, start, columns, tan):
-    """The first rotations of the high qubits are on the way into the columns."""
-    width, first = columns.size >> high, share(high, 4)
-    for row in range(0, 1 << high, 1 << first):
-        rotate_rows(plane, (row << low) + start, 1 << low, columns, row * width, width, width, first, tan)
-    rotate_strided(columns, width << first, high - first, tan)
-
-
-@numba.njit(**ELEMENTWISE)
-def _scatter_rotated(columns, low, high, start, plane, tan):
-    """The last rotations of the high qubits are on the way back."""
-    width, last = columns.size >> high, share(high, 4)
-    rotate_strided(columns, width, high - last, tan)
-    stride = 1 << (high - last)
-    for row in range(stride):
-        there = (row << low) + start
-        rotate_rows(columns, row * width, stride * width, plane, there, stride << low, width, last, tan)
-
-
-@numba.njit(**ELEMENTWISE)
 def _high_pass(re, im, turns, seen, columns, low, high, before, angle, scale, after):
     """As ``_low_pass`` on the high qubits."""
     block, rows, total = 1 << low, 1 << high, 0.0
     width = columns.shape[1] // rows
     r, i = columns[0], columns[1]
     for b in range(0, block, width):
-        _gather_rotated(re, low, high, b, r, before)
-        _gather_rotated(im, low, high, b, i, before)
+        gather_rotated(re, low, high, b, r, before)
+        gather_rotated(im, low, high, b, i, before)
         if scale != 0.0:
             for row in range(rows):
                 there, here = row * block + b, row * width
                 part = slice(here, here + width)
                 rotate_phases(r[part], i[part], turns[there : there + width], angle, scale)
-            _scatter_rotated(r, low, high, b, re, after)
-            _scatter_rotated(i, low, high, b, im, after)
+            scatter_rotated(r, low, high, b, re, after)
+            scatter_rotated(i, low, high, b, im, after)
         else:
-            _scatter(r, rows, block, b, re)
-            _scatter(i, rows, block, b, im)
+            scatter(r, rows, block, b, re)
+            scatter(i, rows, block, b, im)
     for b in range(0, seen.size, block):
         part = slice(b, b + block)
         total += mean_of(re[part], im[part], seen[part])
@@ -279,16 +235,16 @@ def _undo_high(
     r, i, u, v, other = columns[0], columns[1], columns[2], columns[3], columns[4]
     for b in range(0, block, width):
         for plane, column in ((re, r), (im, i), (left_re, u), (left_im, v)):
-            _gather(plane, rows, block, b, column)
+            gather(plane, rows, block, b, column)
         if scale != 0.0:
             by_after += unrotate_strided(r, u, width, high, after, cos2_after)
             by_after += unrotate_strided(i, v, width, high, after, cos2_after)
-            _gather(turns, rows, block, b, other)
+            gather(turns, rows, block, b, other)
             by_phase += unrotate_phases(r, i, u, v, other, angle, scale)
         by_before += unrotate_strided(r, u, width, high, before, cos2_before)
         by_before += unrotate_strided(i, v, width, high, before, cos2_before)
         for plane, column in ((re, r), (im, i), (left_re, u), (left_im, v)):
-            _scatter(column, rows, block, b, plane)
+            scatter(column, rows, block, b, plane)
     return by_after, by_phase, by_before
 
 
