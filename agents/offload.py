@@ -19,6 +19,7 @@ import numpy as np
 from agents.planning.classical import ExactPlanner, GreedyPlanner, LinearAssignmentPlanner
 from agents.planning.placed import PlacedPlan
 from agents.planning.problem import Budget, Plan, Planner, PlanningError, Problem
+from agents.planning.validation import check_number
 from agents.quantum.courier import Courier, Remote
 from agents.quantum.remote import RemotePlanner
 
@@ -109,8 +110,11 @@ class OffloadPlanner:
 
     def __post_init__(self) -> None:
         for setting in ("deadline_s", "edge_slowdown"):
-            if not getattr(self, setting) > 0.0:
-                raise PlanningError(f"offload {setting}: must be > 0, got {getattr(self, setting)}")
+            check_number(f"offload {setting}", getattr(self, setting), above=True)
+        for place in PLACES:
+            solver = getattr(self, place)
+            if solver is not None and not callable(getattr(solver, "plan", None)):
+                raise PlanningError(f"offload {place}: must be a planner or None, got {solver!r}")
 
     def bound(self, courier: Courier) -> "OffloadPlanner":
         """The same planner with a table of its own, the QPU's requests going by ``courier``."""

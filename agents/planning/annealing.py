@@ -15,6 +15,8 @@ import numpy as np
 from agents.planning.classical import greedy_choice, scored_plan
 from agents.planning.problem import Budget, Plan, PlanningError, Problem
 from agents.planning.qubo import choices_from_samples, soft_bqm
+from agents.planning.validation import check_number, check_whole
+from agents.quantum.ising import one_hot_qubits
 
 _SEEDS = 2**31
 _LADDER = (3.5, 2.0, 5.0, 8.0)
@@ -69,12 +71,11 @@ def _ordered(sampleset: Any) -> np.ndarray:
     return np.asarray(sampleset.record.sample)[:, np.argsort(np.asarray(sampleset.variables, dtype=np.int64))]
 
 
-def _check(planner: str, least: dict[str, tuple[int, int]], deviations: tuple[float, ...]) -> None:
-    for name, (value, minimum) in least.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-            raise PlanningError(f"{planner} planner {name}: must be an integer >= {minimum}, got {value!r}")
-    if not (isinstance(deviations, tuple) and deviations and all(0.0 < d < np.inf for d in deviations)):
-        raise PlanningError(f"{planner} planner deviations: must be a tuple of numbers > 0, got {deviations!r}")
+def _check_deviations(planner: str, deviations: tuple[float, ...]) -> None:
+    if not (isinstance(deviations, tuple) and deviations):
+        raise PlanningError(f"{planner} deviations: must be a tuple of numbers > 0, got {deviations!r}")
+    for deviation in deviations:
+        check_number(f"{planner} deviations", deviation, above=True)
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,14 @@ class SimulatedAnnealingPlanner:
     name: str = "sa"
 
     def __post_init__(self) -> None:
-        _check("sa", {"reads": (self.reads, 1), "sweeps": (self.sweeps, 1)}, self.deviations)
+        check_whole("sa reads", self.reads, 1)
+        check_whole("sa sweeps", self.sweeps, 1)
+        _check_deviations("sa", self.deviations)
 
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """The best feasible sample."""
         search = _Search(problem, budget, time.perf_counter())
-        variables = max(1, int(problem.allowed.sum(where=problem.allowed.sum(axis=1, keepdims=True) > 1)))
+        variables = max(1, one_hot_qubits(problem))
         reads, sweeps = self.reads if budget.shots is None else budget.shots, self.sweeps
         wanted = reads * sweeps * variables
         if budget.evaluations is not None and wanted > budget.evaluations:
@@ -152,8 +155,9 @@ class TabuPlanner:
     name: str = "tabu"
 
     def __post_init__(self) -> None:
-        least = {"reads": (self.reads, 1), "restarts": (self.restarts, 0), "moves": (self.moves, 1)}
-        _check("tabu", least, self.deviations)
+        for setting, least in (("reads", 1), ("restarts", 0), ("moves", 1)):
+            check_whole(f"tabu {setting}", getattr(self, setting), least)
+        _check_deviations("tabu", self.deviations)
 
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """The best feasible sample."""

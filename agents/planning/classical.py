@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from agents.planning.problem import Budget, Plan, PlanningError, Problem
+from agents.planning.problem import Budget, Plan, Problem
+from agents.planning.validation import check_number, check_whole
 
 _ENUMERATION_BLOCK = 1 << 13
 _CP_SAT_TIME_S = 10.0
@@ -142,8 +143,7 @@ class RandomPlanner:
     name: str = "random"
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise PlanningError(f"random planner samples: must be >= 1, got {self.samples}")
+        check_whole("random samples", self.samples, 1)
 
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """The best of the drawn choices."""
@@ -223,13 +223,20 @@ class ExactPlanner:
     evaluations bound the enumeration; CP-SAT is bounded by time alone.
 
     Attributes:
-        enumeration_limit: largest number of joint choices that is enumerated (0: always CP-SAT).
-        time_s: CP-SAT's time limit where the budget sets none [s].
+        enumeration_limit: largest number of joint choices that is enumerated, >= 0 (0: always CP-SAT).
+        time_s: CP-SAT's time limit where the budget sets none [s], > 0.
+
+    Raises:
+        PlanningError: a setting out of range.
     """
 
     enumeration_limit: int = 10**6
     time_s: float = _CP_SAT_TIME_S
     name: str = "exact"
+
+    def __post_init__(self) -> None:
+        check_whole("exact enumeration_limit", self.enumeration_limit, 0)
+        check_number("exact time_s", self.time_s, above=True)
 
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """The proven optimum, or the best choice found within the budget."""
@@ -271,7 +278,8 @@ class ExactPlanner:
         time_s = self.time_s if budget.time_s is None else budget.time_s
         hint = greedy_choice(problem)
         notes: tuple[str, ...] = ()
-        found, proven, branches = solve_cp_sat(problem, hint, time_s=time_s, seed=int(rng.integers(2**31)))
+        ends_s = started_s + time_s
+        found, proven, branches = solve_cp_sat(problem, hint, ends_s=ends_s, seed=int(rng.integers(2**31)))
         if found is None:
             choice, notes = hint, (f"time budget {time_s:g} s exceeded before a solution; greedy answer",)
         else:

@@ -1,5 +1,6 @@
 """The exact planner's solver for problems too large to enumerate. Importing this module loads OR-Tools."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ _SCALE = 1e9  # CP-SAT is an integer solver: the largest cost becomes this many 
 
 
 def solve_cp_sat(
-    problem: Problem, hint: np.ndarray, *, time_s: float, seed: int
+    problem: Problem, hint: np.ndarray, *, ends_s: float, seed: int
 ) -> tuple[np.ndarray | None, bool, int]:
     """Minimise the cost with CP-SAT on one worker, so that the same seed repeats the same search.
 
@@ -20,7 +21,7 @@ def solve_cp_sat(
     Args:
         problem: what to solve.
         hint: (G,) int, a feasible choice to start from.
-        time_s: time limit [s].
+        ends_s: when to stop, on the clock of ``time.perf_counter`` [s]; the model is built within it too.
         seed: in [0, 2^31).
 
     Returns:
@@ -28,8 +29,11 @@ def solve_cp_sat(
         branches explored.
     """
     model, taken = _model(problem, hint)
+    left_s = ends_s - time.perf_counter()
+    if left_s <= 0.0:
+        return None, False, 0
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = time_s
+    solver.parameters.max_time_in_seconds = left_s
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = seed
     status = solver.solve(model)

@@ -14,7 +14,14 @@ from typing import Protocol
 import numpy as np
 
 from agents.planning.validation import PlanningError as PlanningError
-from agents.planning.validation import check_costs, check_features, check_matching, check_shapes
+from agents.planning.validation import (
+    check_costs,
+    check_features,
+    check_matching,
+    check_number,
+    check_shapes,
+    check_whole,
+)
 
 NO_TASK = -1  # option id of "no task / wait"
 _ROWS_PER_BLOCK = 1 << 14  # bounds the memory of costs() to a few MB
@@ -213,7 +220,7 @@ class Budget:
     """What one call of a planner may spend; None means unlimited (for shots: the planner's default).
 
     Attributes:
-        time_s: wall time [s], > 0.
+        time_s: wall time [s], finite, > 0.
         evaluations: cost evaluations (classical) or circuit evaluations (quantum), >= 1.
         shots: measured samples, >= 1.
 
@@ -226,12 +233,11 @@ class Budget:
     shots: int | None = None
 
     def __post_init__(self) -> None:
-        if self.time_s is not None and not self.time_s > 0.0:
-            raise PlanningError(f"budget time_s: must be > 0 or None, got {self.time_s}")
+        if self.time_s is not None:
+            check_number("budget time_s", self.time_s, above=True)
         for name in ("evaluations", "shots"):
-            limit = getattr(self, name)
-            if limit is not None and (not isinstance(limit, int | np.integer) or isinstance(limit, bool) or limit < 1):
-                raise PlanningError(f"budget {name}: must be an integer >= 1 or None, got {limit!r}")
+            if getattr(self, name) is not None:
+                check_whole(f"budget {name}", getattr(self, name), 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ import numpy as np
 
 from agents.planning.problem import PlanningError, Problem
 from agents.planning.reshape import centred
-from agents.quantum.ising import Ising, distinct_penalty, encode, penalised
+from agents.quantum.ising import Ising, clashes, encode, penalty_ising
 
 if TYPE_CHECKING:
     import dimod
@@ -44,8 +44,7 @@ def to_bqm(problem: Problem, penalty_factor: float = 1.0) -> "dimod.BinaryQuadra
     """
     if not 0.0 < penalty_factor < np.inf:
         raise PlanningError(f"penalty_factor: must be > 0 and finite, got {penalty_factor}")
-    shifted, constant = _shifted(penalised(problem, penalty_factor))
-    return _model(shifted, constant, np.full(problem.groups, distinct_penalty(problem, penalty_factor)))
+    return _model(penalty_ising(problem, penalty_factor))
 
 
 def soft_bqm(problem: Problem, deviations: float) -> "dimod.BinaryQuadraticModel":
@@ -71,12 +70,12 @@ def soft_bqm(problem: Problem, deviations: float) -> "dimod.BinaryQuadraticModel
         raise PlanningError(f"deviations: must be > 0 and finite, got {deviations}")
     penalties = deviations * _marginal_deviations(problem)
     if problem.distinct:
-        clash = np.diag(~problem.shareable)[None, :, None, :] & ~np.eye(problem.groups, dtype=bool)[:, None, :, None]
-        charge = np.minimum.outer(penalties, penalties)[:, None, :, None] * clash
+        charge = np.minimum.outer(penalties, penalties)[:, None, :, None] * clashes(problem)
         problem = replace(problem, pairwise=problem.pairwise + charge, distinct=False)
     pure, constant = centred(problem)
     mean = np.array([pure.linear[g, allowed].mean() for g, allowed in enumerate(pure.allowed)])
-    return _model(replace(pure, linear=pure.linear - mean[:, None]), constant + float(mean.sum()), penalties)
+    ising = encode(replace(pure, linear=pure.linear - mean[:, None]), one_hot_penalty=penalties)
+    return _model(replace(ising, offset=ising.offset + constant + float(mean.sum())))
 
 
 def _marginal_deviations(problem: Problem) -> np.ndarray:
@@ -91,33 +90,16 @@ def _marginal_deviations(problem: Problem) -> np.ndarray:
     return np.sqrt(np.maximum(variance, 1e-6 * largest if largest > 0.0 else 1.0))
 
 
-def _model(problem: Problem, constant: float, penalties: np.ndarray) -> "dimod.BinaryQuadraticModel":
-    """The model of a shifted problem without a distinct rule; its cost plus the constant is the energy.
-
-    Args:
-        problem: shifted.
-        constant: what the shift took away.
-        penalties: (G,) float64 of each group's one-hot rule.
-    """
+def _model(ising: Ising) -> "dimod.BinaryQuadraticModel":
+    """The model of an Ising energy: z = 1 - 2 x, so h z = h - 2 h x and J z z' = J - 2 J x - 2 J x' + 4 J x x'."""
     import dimod
 
-    ising = encode(problem)
-    # z = 1 - 2 x: h z = h - 2 h x, and J z z' = J - 2 J x - 2 J x' + 4 J x x'.
     first, second = ising.pairs[:, 0], ising.pairs[:, 1]
     linear = -2.0 * ising.h
     np.subtract.at(linear, first, 2.0 * ising.J)
     np.subtract.at(linear, second, 2.0 * ising.J)
-    offset = ising.offset + ising.h.sum() + ising.J.sum() + constant
-    # (1 - sum x)^2 = 1 - sum x + 2 sum of the pairs, since x^2 = x.
-    a, b = _register_pairs(ising)
-    penalty = penalties[ising.qubit_group]
-    rows, columns = np.concatenate([first, a]), np.concatenate([second, b])
-    return dimod.BinaryQuadraticModel.from_numpy_vectors(
-        linear - penalty,
-        (rows, columns, np.append(4.0 * ising.J, 2.0 * penalty[a])),
-        offset + float(penalties[ising.fixed < 0].sum()),
-        dimod.BINARY,
-    )
+    offset = ising.offset + ising.h.sum() + ising.J.sum()
+    return dimod.BinaryQuadraticModel.from_numpy_vectors(linear, (first, second, 4.0 * ising.J), offset, dimod.BINARY)
 
 
 def choice_from_sample(problem: Problem, sample: Mapping[int, Any] | np.ndarray) -> np.ndarray | None:
@@ -145,29 +127,3 @@ def choices_from_samples(problem: Problem, bits: np.ndarray) -> tuple[np.ndarray
     if bits.shape[1] != ising.qubits:
         raise PlanningError(f"sample: expected {ising.qubits} variables, got {bits.shape[1]}")
     return ising.decode(bits)
-
-
-def _shifted(problem: Problem) -> tuple[Problem, float]:
-    """The problem with the least linear cost of each group and the least coupling of each pair at 0, and the shift."""
-    linear, pairwise = np.array(problem.linear), np.array(problem.pairwise)
-    least = linear.min(axis=1, initial=np.inf)
-    constant = float(least.sum())
-    linear -= least[:, None]
-    for g in range(problem.groups):
-        for h in range(g + 1, problem.groups):
-            low = float(pairwise[g][problem.allowed[g]][:, h][:, problem.allowed[h]].min())
-            pairwise[g, :, h, :] -= low
-            pairwise[h, :, g, :] -= low
-            constant += low
-    return replace(problem, linear=linear, pairwise=pairwise), constant
-
-
-def _register_pairs(ising: Ising) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of variables of the same group, (m,) first and (m,) second."""
-    firsts, seconds, start = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], 0
-    for length in ising.registers:
-        a, b = np.triu_indices(length, 1)
-        firsts.append(start + a)
-        seconds.append(start + b)
-        start += length
-    return np.concatenate(firsts), np.concatenate(seconds)

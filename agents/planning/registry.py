@@ -38,7 +38,7 @@ def make_planner(name: str, **settings: Any) -> Planner:
     Raises:
         PlanningError: unknown name, or a setting the planner does not have.
     """
-    if name not in PLANNERS:
+    if not isinstance(name, str) or name not in PLANNERS:
         raise PlanningError(f"unknown planner {name!r}; allowed: {', '.join(planner_names())}")
     module, planner = PLANNERS[name]
     try:

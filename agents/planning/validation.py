@@ -1,6 +1,6 @@
-"""What makes a problem usable: shapes, costs and the distinct rule, checked once when the problem is made."""
+"""What makes a problem or a setting usable, checked once when it is made."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -12,6 +12,31 @@ if TYPE_CHECKING:
 
 class PlanningError(ValueError):
     """A problem, budget or planner setting that cannot be used; the message names the element."""
+
+
+def check_whole(what: str, value: Any, least: int, most: int | None = None) -> None:
+    """Raise PlanningError where a setting is not an integer in [least, most]; ``what`` names it."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value:
+        if most is None or value <= most:
+            return
+    allowed = f">= {least}" if most is None else f"in [{least}, {most}]"
+    raise PlanningError(f"{what}: must be an integer {allowed}, got {value!r}")
+
+
+def check_number(what: str, value: Any, low: float = 0.0, high: float = np.inf, *, above: bool = False) -> None:
+    """Raise PlanningError where a setting is not a finite number in [low, high], or in (low, high] if ``above``."""
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        if np.isfinite(value) and value <= high and (value > low if above else value >= low):
+            return
+    bounded = f"in {'(' if above else '['}{low:g}, {high:g}]"
+    allowed = bounded if high < np.inf else f"{'>' if above else '>='} {low:g}"
+    raise PlanningError(f"{what}: must be a finite number {allowed}, got {value!r}")
+
+
+def check_choice(what: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Raise PlanningError where a setting is none of the allowed names."""
+    if value not in allowed:
+        raise PlanningError(f"{what}: must be one of {', '.join(allowed)}, got {value!r}")
 
 
 def check_shapes(problem: "Problem") -> None:

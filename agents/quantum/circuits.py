@@ -52,15 +52,20 @@ def build(
     if gammas.ndim != 1 or gammas.shape != betas.shape:
         raise PlanningError(f"parameters: gammas and betas must be (p,) alike, got {gammas.shape} and {betas.shape}")
     ising, spread = cost_hamiltonian(problem, ansatz, penalty_factor)
+    # Equal costs leave rounding noise as their spread.
+    level = spread <= 1e-14 * float(abs(ising.offset) + np.abs(ising.h).sum() + np.abs(ising.J).sum())
+    return _layers(problem, ansatz, ising, np.zeros_like(gammas) if level else gammas / spread, betas)
+
+
+def _layers(problem: Problem, ansatz: str, ising: Ising, scales: np.ndarray, betas: np.ndarray) -> Circuit:
+    """Start, and layers of exp(-i scale C) and mixer."""
     if ising.qubits == 0:
         raise PlanningError(f"{ansatz}: nothing to decide, no group has two allowed options")
     layout = _Layout(ising.registers, problem.options, problem.distinct and ansatz in ("grover", "swap"))
     flips, spreading = _start(ansatz, layout)
     gates = flips + spreading
-    # Equal costs leave rounding noise as their spread.
-    level = spread <= 1e-14 * float(abs(ising.offset) + np.abs(ising.h).sum() + np.abs(ising.J).sum())
-    for gamma, beta in zip(gammas.tolist(), betas.tolist(), strict=True):
-        gates += _phases(ising, 0.0 if level else gamma / spread)
+    for scale, beta in zip(scales.tolist(), betas.tolist(), strict=True):
+        gates += _phases(ising, scale)
         gates += _mixer(ansatz, beta, layout, spreading)
     return Circuit(qubits=ising.qubits, ancillas=len(layout.free), gates=tuple(gates))
 
@@ -71,32 +76,34 @@ def cost_hamiltonian(problem: Problem, ansatz: str, penalty_factor: float = 1.0)
     Raises:
         PlanningError: as :func:`build`.
     """
+    ising = _hamiltonian(problem, ansatz, penalty_factor)
+    if ansatz == "penalty-x":
+        # Z strings are orthogonal over all 2^n strings.
+        return ising, math.sqrt(float(np.sum(ising.h**2) + np.sum(ising.J**2)))
+    if ansatz == "xy-ring" or not problem.distinct:
+        return ising, penalised(problem, penalty_factor).spread
+    injections = np.array(list(itertools.permutations(range(problem.options), problem.groups)))
+    return ising, float(problem.costs(injections).std())
+
+
+def _hamiltonian(problem: Problem, ansatz: str, penalty_factor: float) -> Ising:
     if ansatz not in ANSAETZE:
         raise PlanningError(f"unknown ansatz {ansatz!r}; allowed: {', '.join(ANSAETZE)}")
     if ansatz == "penalty-x":
-        ising = penalty_ising(problem, penalty_factor)
-        # Z strings are orthogonal over all 2^n strings.
-        return ising, math.sqrt(float(np.sum(ising.h**2) + np.sum(ising.J**2)))
+        return penalty_ising(problem, penalty_factor)
     if ansatz == "xy-ring":
-        target = penalised(problem, penalty_factor)
-        return encode(target), target.spread
+        return encode(penalised(problem, penalty_factor))
     if not problem.distinct:
         if ansatz == "swap":
             raise PlanningError("swap: needs a distinct problem; take xy-ring or grover where options may repeat")
-        return encode(problem), problem.spread
-    return _injective_hamiltonian(problem, ansatz)
-
-
-def _injective_hamiltonian(problem: Problem, ansatz: str) -> tuple[Ising, float]:
-    """Cost over injections; couplings of two groups on one option never count and cost no gate."""
+        return encode(problem)
     if problem.shareable.any() or not problem.allowed.all():
         cells = np.argwhere(~problem.allowed).tolist()
         what = f"shareable options {np.flatnonzero(problem.shareable).tolist()}, options not allowed {cells}"
         raise PlanningError(f"{ansatz} circuit: every group must be allowed every option and none shareable; {what}")
-    injections = np.array(list(itertools.permutations(range(problem.options), problem.groups)))
+    # Couplings of two groups on one option never count and cost no gate.
     same = np.eye(problem.options, dtype=bool)[None, :, None, :]
-    relaxed = replace(problem, pairwise=np.where(same, 0.0, problem.pairwise), distinct=False)
-    return encode(relaxed), float(problem.costs(injections).std())
+    return encode(replace(problem, pairwise=np.where(same, 0.0, problem.pairwise), distinct=False))
 
 
 def ring(register: list[int]) -> list[tuple[int, int]]:
@@ -113,8 +120,11 @@ def circuit_seconds(problem: Problem, ansatz: str, depth: int, calibration: Cali
         depth: layers p, >= 1.
         calibration: times of the gates.
     """
+    ising = _hamiltonian(problem, ansatz, 1.0)
+    angles = np.ones(2)
     first, second = (
-        resources(build(problem, ansatz, np.ones(layers), np.ones(layers)), calibration).duration_s for layers in (1, 2)
+        resources(_layers(problem, ansatz, ising, angles[:layers], angles[:layers]), calibration).duration_s
+        for layers in (1, 2)
     )
     return first + (depth - 1) * (second - first)
 

@@ -18,12 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.planning.classical import greedy_choice
-from agents.planning.problem import Budget, Plan, PlanningError, Problem
+from agents.planning.problem import Budget, Plan, Problem
+from agents.planning.validation import check_choice, check_number, check_whole
 from agents.quantum.closed_form import grover_success
 from agents.quantum.grover_circuit import rotation_two_qubit_gates
 from agents.quantum.integer_costs import IntegerCosts, integer_costs
 from agents.quantum.ising import Ising, encode, penalised
 from agents.quantum.oversize import RULES, fit_register
+from agents.quantum.qpu import Qpu, as_qpu
 
 MAX_SEARCH_QUBITS = 40  # at most 3^13 one-hot states
 MAX_VALUE_QUBITS = 40
@@ -60,12 +62,10 @@ class GroverPlanner:
             some 3 sqrt(N) on average.
         shots: measurements unless the budget says otherwise, >= 1.
         max_qubits: largest search register, in [2, 40]; value qubits come on top.
-        oversize: for larger problems, "shrink" (see :func:`agents.quantum.qaoa.shrink`) or "refuse".
+        oversize: for larger problems, "shrink" (see :func:`agents.quantum.oversize.shrink`) or "refuse".
         penalty_factor: penalty for breaking the distinct rule, in ranges of the cost; >= 1 keeps the optimum lowest.
-        repetition_s: modelled time of a shot without rotations, reset included [s].
-        two_qubit_gate_s: modelled time of a two-qubit gate [s]; a rotation's gates are taken one after the other.
-        iteration_s: modelled time to return a result and load the next circuit [s] (assumed); every shot needs one.
-        overhead_s: modelled compilation and queue, once [s] (assumed).
+        modelled_on: QPU, or the name of a preset, whose times make the modelled latency: one session, a circuit for
+            every shot, the two-qubit gates of a rotation one after the other (:mod:`agents.quantum.qpu`).
 
     Raises:
         PlanningError: a setting out of range.
@@ -77,25 +77,17 @@ class GroverPlanner:
     max_qubits: int = 20
     oversize: str = "shrink"
     penalty_factor: float = 1.0
-    repetition_s: float = 250e-6
-    two_qubit_gate_s: float = 84e-9
-    iteration_s: float = 0.01
-    overhead_s: float = 2.0
+    modelled_on: Qpu | str = "heron"
     name: str = "gas"
 
     def __post_init__(self) -> None:
-        if self.shots < 1:
-            raise PlanningError(f"gas shots: must be >= 1, got {self.shots}")
+        check_whole("gas shots", self.shots, 1)
         for setting, largest in (("value_qubits", MAX_VALUE_QUBITS), ("max_qubits", MAX_SEARCH_QUBITS)):
-            if not 2 <= getattr(self, setting) <= largest:
-                raise PlanningError(f"gas {setting}: must be in [2, {largest}], got {getattr(self, setting)}")
-        if self.oversize not in RULES:
-            raise PlanningError(f"gas oversize: must be 'shrink' or 'refuse', got {self.oversize!r}")
-        if not 0.0 < self.calls_per_root < np.inf:
-            raise PlanningError(f"gas calls_per_root: must be finite and > 0, got {self.calls_per_root}")
-        for setting in ("penalty_factor", "repetition_s", "two_qubit_gate_s", "iteration_s", "overhead_s"):
-            if not 0.0 <= getattr(self, setting) < np.inf:
-                raise PlanningError(f"gas {setting}: must be finite and >= 0, got {getattr(self, setting)}")
+            check_whole(f"gas {setting}", getattr(self, setting), 2, largest)
+        check_choice("gas oversize", self.oversize, RULES)
+        check_number("gas calls_per_root", self.calls_per_root, above=True)
+        check_number("gas penalty_factor", self.penalty_factor)
+        as_qpu(self.modelled_on)
 
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """Search until the budget is spent and return the best feasible choice measured, greedy where there was none.
@@ -105,10 +97,10 @@ class GroverPlanner:
                 cannot tell its costs apart.
         """
         started_s = time.perf_counter()
-        fitted, notes = fit_register(problem, "gas", self.max_qubits, self.oversize)
+        fitted, notes = fit_register(problem, "gas", self.oversize, self.max_qubits)
         ising = encode(penalised(fitted, self.penalty_factor))
         if ising.qubits == 0:
-            return self._plan(problem, ising.fixed, started_s, 0, 0, 0.0, [*notes, "nothing to decide: no circuit"])
+            return self._plan(problem, ising.fixed, started_s, 0, 0, 0, [*notes, "nothing to decide: no circuit"])
         costs = integer_costs(ising, self.value_qubits)
         found = self.search(ising, costs, budget, rng)
         distinct_choices = np.unique(found.choices, axis=0)
@@ -123,8 +115,8 @@ class GroverPlanner:
         if not np.isfinite(values[best]):
             choice, notes = greedy_choice(problem), [*notes, "no feasible shot; greedy answer"]
         calls, shots = int(found.calls[-1]), len(found.choices)
-        circuit_s = (calls * rotation_two_qubit_gates(costs)) * self.two_qubit_gate_s
-        return self._plan(problem, choice, started_s, calls, shots, circuit_s, notes)
+        gates = calls * rotation_two_qubit_gates(costs)
+        return self._plan(problem, choice, started_s, calls, shots, gates, notes)
 
     def search(self, ising: Ising, costs: IntegerCosts, budget: Budget, rng: np.random.Generator) -> Search:
         """Measure, mark what is below, rotate, measure, until calls, shots or time are spent.
@@ -167,12 +159,16 @@ class GroverPlanner:
         started_s: float,
         calls: int,
         shots: int,
-        circuit_s: float,
+        two_qubit_gates: int,
         notes: list[str],
     ) -> Plan:
         value = problem.cost(choice)
         wall_s = time.perf_counter() - started_s
-        modelled_s = self.overhead_s + shots * (self.repetition_s + self.iteration_s) + circuit_s
+        modelled_s = wall_s
+        if shots:
+            qpu = as_qpu(self.modelled_on)
+            circuit_s = two_qubit_gates * qpu.calibration.gate_2q_s / shots
+            modelled_s = qpu.expected_latency_s(shots, circuit_s, circuits=shots)
         return Plan(
             choice=choice,
             value=value,
@@ -181,7 +177,7 @@ class GroverPlanner:
             evaluations=calls,
             shots=shots,
             wall_s=wall_s,
-            modelled_latency_s=modelled_s if shots else wall_s,
+            modelled_latency_s=modelled_s,
             planner=self.name,
             note="; ".join(notes),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.quantum.devices import make_device
+from agents.quantum.devices import device_errors, make_device
 from agents.quantum.integer_costs import IntegerCosts
 
 
@@ -62,7 +62,8 @@ def grover_probabilities(
         return qml.probs(wires=search), qml.probs(wires=value)
 
     node = qml.QNode(circuit, backend, interface=None, diff_method=None)
-    found, left = node()
+    with device_errors(device):
+        found, left = node()
     return np.asarray(found, dtype=np.float64), np.asarray(left, dtype=np.float64)
 
 

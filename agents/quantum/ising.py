@@ -92,7 +92,7 @@ def penalised(problem: Problem, penalty_factor: float = 1.0) -> Problem:
     if not problem.distinct:
         return problem
     penalty = distinct_penalty(problem, penalty_factor)
-    return replace(problem, pairwise=problem.pairwise + penalty * _clashes(problem), distinct=False)
+    return replace(problem, pairwise=problem.pairwise + penalty * clashes(problem), distinct=False)
 
 
 def penalty_ising(problem: Problem, factor: float = 1.0) -> Ising:
@@ -113,26 +113,33 @@ def penalty_ising(problem: Problem, factor: float = 1.0) -> Ising:
     pair_floor = np.where(offered, problem.pairwise, np.inf).min(axis=(1, 3))
     pairwise = np.where(offered, problem.pairwise - pair_floor[:, None, :, None], 0.0)
     if problem.distinct:
-        pairwise = pairwise + weight * _clashes(problem)
+        pairwise = pairwise + weight * clashes(problem)
     shifted = replace(problem, linear=problem.linear - linear_floor[:, None], pairwise=pairwise, distinct=False)
     ising = encode(shifted, one_hot_penalty=weight)
     return replace(ising, offset=ising.offset + float(linear_floor.sum() + np.triu(pair_floor, 1).sum()))
 
 
-def _clashes(problem: Problem) -> np.ndarray:
+def clashes(problem: Problem) -> np.ndarray:
     """(G, T, G, T) bool: two groups on the same exclusive option."""
     same = np.diag(~problem.shareable)[None, :, None, :]
     return np.asarray(same & ~np.eye(problem.groups, dtype=bool)[:, None, :, None])
 
 
-def encode(problem: Problem, *, one_hot_penalty: float = 0.0) -> Ising:
+def one_hot_qubits(problem: Problem) -> int:
+    """Number of qubits of :func:`encode`, before anything is built."""
+    counts = problem.allowed.sum(axis=1)
+    return int(counts[counts > 1].sum())
+
+
+def encode(problem: Problem, *, one_hot_penalty: float | np.ndarray = 0.0) -> Ising:
     """The Ising form whose energy equals the problem's cost on every one-hot state.
 
     Options that are not allowed get no qubit.
 
     Args:
         problem: one without a distinct rule; see :func:`penalised` and :func:`penalty_ising`.
-        one_hot_penalty: weight A of A (1 - sum x)^2 added per register, in units of the cost, >= 0.
+        one_hot_penalty: weight A of A (1 - sum x)^2 added per register, in units of the cost, >= 0; or one of each
+            group, (G,).
 
     Raises:
         PlanningError: the problem is distinct.
@@ -146,16 +153,18 @@ def encode(problem: Problem, *, one_hot_penalty: float = 0.0) -> Ising:
     group, option = np.nonzero(problem.allowed & ~single[:, None])
     linear = problem.linear[group, option] + problem.pairwise[group, option][:, held, fixed[held]].sum(axis=1)
     between = problem.pairwise[group, option][:, group, option]
-    if one_hot_penalty:
+    weights = np.broadcast_to(np.asarray(one_hot_penalty, dtype=np.float64), (problem.groups,))
+    if weights.any():
         # A (1 - sum x)^2 = A - A sum x + 2 A sum over pairs x x', because x^2 = x.
-        linear = linear - one_hot_penalty
-        between = between + 2.0 * one_hot_penalty * ((group[:, None] == group) & ~np.eye(group.size, dtype=bool))
+        linear = linear - weights[group]
+        same = (group[:, None] == group) & ~np.eye(group.size, dtype=bool)
+        between = between + 2.0 * weights[group] * same
     first, second = np.nonzero(np.triu(between))
     quadratic = between[first, second]
     a, b = np.triu_indices(held.size, 1)
     constant = problem.linear[held, fixed[held]].sum()
     constant += problem.pairwise[held[a], fixed[held[a]], held[b], fixed[held[b]]].sum()
-    constant += one_hot_penalty * int((~single).sum())
+    constant += weights[~single].sum()
     # x = (1 - z) / 2: a linear cost c gives c/2 - c/2 z, a pairwise cost c gives c/4 (1 - z)(1 - z').
     return Ising(
         h=-0.5 * linear - 0.25 * between.sum(axis=1),

@@ -11,14 +11,18 @@ scored; the rest of the state vector is never looked at.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from agents.planning.classical import greedy_choice
 from agents.planning.problem import Budget, Plan, PlanningError, Problem
-from agents.quantum.ising import encode, penalised
+from agents.planning.validation import check_choice, check_number, check_whole
+from agents.quantum.circuits import circuit_seconds
+from agents.quantum.ising import encode, one_hot_qubits, penalised
+from agents.quantum.oversize import RULES, fit_register
 from agents.quantum.parameters import KINDS, angles_for
+from agents.quantum.qpu import Qpu, as_qpu
 from agents.quantum.simulator import ANSAETZE, Simulation
 from agents.quantum.simulator.enumeration import feasible_choices
 
@@ -42,7 +46,8 @@ class QAOAPlanner:
             "pennylane", "auto" takes xy-ring where that is not so.
         depth: layers p, >= 1.
         parameters: "transferred" (tuned once, the same for all instances), "ramp" (linear) or "optimised" (for the
-            instance, on the fast simulator; circuit evaluations are counted).
+            instance, on the fast simulator; circuit evaluations are counted, and the modelled latency takes each as a
+            circuit with as many shots as the last, which is what a QPU would need).
         shots: samples unless the budget says otherwise, >= 1.
         max_qubits: largest register, in [2, 24]: with "pennylane" its qubits, ancillas included; with "fast", which
             keeps only the states that the ansatz can reach, 2^max_qubits such states.
@@ -50,9 +55,10 @@ class QAOAPlanner:
             the greedy option alone; the note says so) or "refuse" (PlanningError).
         device: PennyLane device name.
         penalty_factor: penalty for breaking a rule, in ranges of the cost; >= 1 keeps the optimum lowest.
-        repetition_s: modelled time of one shot, reset included [s] (superconducting, published calibrations:
-            250 us; :mod:`agents.quantum.calibrations`).
-        overhead_s: modelled compilation and queue [s] (assumed).
+        modelled_on: QPU, or the name of a preset, whose queue, compilation and gate times make the modelled latency
+            (:mod:`agents.quantum.qpu`); nothing else of it counts, and nothing is sent. Where no circuit of the ansatz
+            is known (swap with options that are shared or closed), the time of the gates is left out and the note says
+            so.
 
     Raises:
         PlanningError: a setting out of range, an unknown device, or PennyLane not installed.
@@ -67,8 +73,7 @@ class QAOAPlanner:
     oversize: str = "shrink"
     device: str = "lightning.qubit"
     penalty_factor: float = 1.0
-    repetition_s: float = 250e-6
-    overhead_s: float = 2.0
+    modelled_on: Qpu | str = "heron"
     name: str = "qaoa"
 
     def __post_init__(self) -> None:
@@ -76,21 +81,17 @@ class QAOAPlanner:
             "backend": BACKENDS,
             "ansatz": ("auto", *ANSAETZE),
             "parameters": KINDS,
-            "oversize": ("shrink", "refuse"),
+            "oversize": RULES,
         }
         for setting, allowed in choices.items():
-            if getattr(self, setting) not in allowed:
-                raise PlanningError(f"qaoa {setting}: must be one of {allowed}, got {getattr(self, setting)!r}")
+            check_choice(f"qaoa {setting}", getattr(self, setting), allowed)
         for setting in ("depth", "shots"):
-            if getattr(self, setting) < 1:
-                raise PlanningError(f"qaoa {setting}: must be >= 1, got {getattr(self, setting)}")
-        if not 2 <= self.max_qubits <= MAX_SIMULATED_QUBITS:
-            raise PlanningError(f"qaoa max_qubits: must be in [2, {MAX_SIMULATED_QUBITS}], got {self.max_qubits}")
-        for setting in ("penalty_factor", "repetition_s", "overhead_s"):
-            if not 0.0 <= getattr(self, setting) < np.inf:
-                raise PlanningError(f"qaoa {setting}: must be finite and >= 0, got {getattr(self, setting)}")
+            check_whole(f"qaoa {setting}", getattr(self, setting), 1)
+        check_whole("qaoa max_qubits", self.max_qubits, 2, MAX_SIMULATED_QUBITS)
+        check_number("qaoa penalty_factor", self.penalty_factor)
+        as_qpu(self.modelled_on)
         if self.backend == "pennylane":
-            from agents.quantum.reference import check_device
+            from agents.quantum.devices import check_device
 
             check_device(self.device)  # an unknown device is refused here, not in the middle of a mission
 
@@ -104,10 +105,10 @@ class QAOAPlanner:
             PlanningError: the problem is too large and ``oversize`` is "refuse".
         """
         started_s = time.perf_counter()
-        fitted, notes = self._fit(problem)
+        fitted, notes = fit_register(problem, "qaoa", self.oversize, self.max_qubits, self._fits)
         if (fitted.allowed.sum(axis=1) == 1).all():
             notes.append("nothing to decide: no circuit")
-            return self._plan(problem, fitted.allowed.argmax(axis=1), started_s, budget, 0, 0, notes)
+            return self._plan(problem, fitted.allowed.argmax(axis=1), started_s, budget, None, 0, 0, notes)
         ansatz = self.ansatz_for(fitted)
         simulation = Simulation(fitted, ansatz, penalty_factor=self.penalty_factor)
         left = None if budget.evaluations is None else int(budget.evaluations) - 1  # one is for the samples
@@ -123,7 +124,7 @@ class QAOAPlanner:
         if not np.isfinite(costs[best]):
             choice = greedy_choice(problem)
             notes.append("no feasible shot; greedy answer")
-        return self._plan(problem, choice, started_s, budget, angles.evaluations + 1, shots, notes)
+        return self._plan(problem, choice, started_s, budget, simulation, angles.evaluations + 1, shots, notes)
 
     def ansatz_for(self, problem: Problem) -> str:
         """The ansatz taken for a problem."""
@@ -153,28 +154,10 @@ class QAOAPlanner:
 
         return probabilities[order], decode, f"{ising.qubits} qubits"
 
-    def _fit(self, problem: Problem) -> tuple[Problem, list[str]]:
-        """The problem, or the part of it that the register holds, and what was left out."""
-        if self._fits(problem):
-            return problem, []
-        counts = problem.allowed.sum(axis=1)
-        needed = int(counts[counts > 1].sum())
-        if self.oversize == "refuse":
-            what = "qubits" if self.backend == "pennylane" else "qubits' worth of states"
-            raise PlanningError(
-                f"qaoa: the problem's {needed} qubits ({self.ansatz_for(problem)}) are too many, "
-                f"max_qubits is {self.max_qubits} {what}"
-            )
-        kept = shrink_until(problem, self._fits)
-        note = f"shrunk from {needed} qubits: {kept.allowed.sum()} of {counts.sum()} options kept"
-        decided = int(((kept.allowed.sum(axis=1) == 1) & (counts > 1)).sum())
-        return kept, [note + (f", {decided} groups left to greedy" if decided else "")]
-
     def _fits(self, problem: Problem) -> bool:
         """Whether the register holds the problem."""
         ansatz = self.ansatz_for(problem)
-        counts = problem.allowed.sum(axis=1)
-        qubits = int(counts[counts > 1].sum())
+        qubits = one_hot_qubits(problem)
         injective = problem.distinct and ansatz in ("swap", "grover")
         if self.backend == "pennylane":
             ancillas = problem.options if injective and problem.options > problem.groups else 0
@@ -195,6 +178,7 @@ class QAOAPlanner:
         choice: np.ndarray,
         started_s: float,
         budget: Budget,
+        simulation: Simulation | None,
         evaluations: int,
         shots: int,
         notes: list[str],
@@ -203,6 +187,11 @@ class QAOAPlanner:
         wall_s = time.perf_counter() - started_s
         if budget.time_s is not None and wall_s > budget.time_s:
             notes = [*notes, f"time budget {budget.time_s:g} s exceeded: a circuit is not interrupted"]
+        latency_s = wall_s
+        if simulation is not None:
+            circuit_s = self._circuit_s(simulation, notes)
+            qpu = as_qpu(self.modelled_on)
+            latency_s = qpu.expected_latency_s(evaluations * shots, circuit_s, circuits=evaluations)
         return Plan(
             choice=choice,
             value=value,
@@ -211,10 +200,19 @@ class QAOAPlanner:
             evaluations=evaluations,
             shots=shots,
             wall_s=wall_s,
-            modelled_latency_s=self.overhead_s + shots * self.repetition_s if shots else wall_s,
+            modelled_latency_s=latency_s,
             planner=self.name,
             note="; ".join(notes),
         )
+
+    def _circuit_s(self, simulation: Simulation, notes: list[str]) -> float:
+        """Duration of the circuit's gates on the modelled QPU [s]; notes where there is no circuit."""
+        calibration = as_qpu(self.modelled_on).calibration
+        try:
+            return circuit_seconds(simulation.problem, simulation.ansatz, self.depth, calibration)
+        except PlanningError:
+            notes.append(f"no circuit of {simulation.ansatz} for shared or closed options: gate times left out")
+            return 0.0
 
 
 def draw_shots(probabilities: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
@@ -229,37 +227,3 @@ def draw_states(probabilities: np.ndarray, shots: int, rng: np.random.Generator)
     cumulative = np.cumsum(probabilities)
     # Scaled by the last sum because the probabilities add up to 1 only to rounding.
     return np.asarray(np.searchsorted(cumulative, rng.random(shots) * cumulative[-1], side="right"))
-
-
-def shrink(problem: Problem, max_qubits: int) -> Problem:
-    """The problem with fewer allowed options, so that its one-hot registers have at most ``max_qubits`` qubits."""
-
-    def fits(kept: Problem) -> bool:
-        counts = kept.allowed.sum(axis=1)
-        return int(counts[counts > 1].sum()) <= max_qubits
-
-    return shrink_until(problem, fits)
-
-
-def shrink_until(problem: Problem, fits: Callable[[Problem], bool]) -> Problem:
-    """The problem with just so few allowed options that it fits.
-
-    Every group keeps its option of the greedy choice, so that the kept part is feasible and contains an answer no
-    worse than greedy. Among the groups with most options, the option farthest behind its group's greedy one goes, again
-    and again, judged by linear cost plus the most favourable single coupling. A group left with its greedy option
-    alone needs no qubit. Columns stay, dropped options become not allowed: a choice means the same in both problems.
-    """
-    held = greedy_choice(problem)
-    offered = problem.allowed[None, None]
-    coupling = np.where(offered, problem.pairwise, 0.0).min(axis=(2, 3), initial=0.0)
-    merit = problem.linear + coupling
-    groups = np.arange(problem.groups)
-    behind = merit - merit[groups, held][:, None]
-    behind[groups, held] = -np.inf
-    keep = problem.allowed.copy()
-    while not fits(problem):
-        counts = keep.sum(axis=1)
-        droppable = keep & (counts == counts.max())[:, None]
-        keep[np.unravel_index(int(np.argmax(np.where(droppable, behind, -np.inf))), keep.shape)] = False
-        problem = replace(problem, linear=np.where(keep, problem.linear, np.inf))
-    return problem

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.planning.problem import PlanningError
+from agents.planning.validation import check_choice, check_number, check_whole
 from agents.quantum.calibrations import HERON, IDEAL, TRAPPED_ION, Calibration
 
 BEHAVIOURS = ("honest", "random", "worst", "inflated")
@@ -40,9 +41,11 @@ class Qpu:
         queue_median_s: median time in the queue [s], >= 0.
         queue_log_sd: standard deviation of the queue time's natural logarithm, >= 0; 1.5: one in 20 waits 12 times
             the median.
-        compile_s: compilation and loading [s], >= 0.
+        compile_s: compilation and loading, once for a session [s], >= 0.
+        load_s: between two circuits of a session, to return samples and load the next [s], >= 0.
         patience_s: the planner waits this long and then does without [s], > 0.
-        max_qubits: largest circuit, >= 2; real ones hold more, but simulating their noise would hold up a mission.
+        max_qubits: largest one-hot register, >= 2, ancillas on top; real ones hold more, but simulating their noise
+            would hold up a mission.
         noisy: samples come from the noise model; False: ideal samples, the calibration gives times alone.
         trajectories: Pauli trajectories simulated for the noise, >= 1.
         failure_rate: share of requests that get no answer, [0, 1].
@@ -58,6 +61,7 @@ class Qpu:
     queue_median_s: float = 0.0
     queue_log_sd: float = 0.0
     compile_s: float = 0.0
+    load_s: float = 0.0
     patience_s: float = 600.0
     max_qubits: int = 12
     noisy: bool = True
@@ -66,18 +70,13 @@ class Qpu:
     behaviour: str = "honest"
 
     def __post_init__(self) -> None:
-        for field in ("queue_median_s", "queue_log_sd", "compile_s"):
-            if not 0.0 <= getattr(self, field) < np.inf:
-                raise PlanningError(f"qpu {field}: must be finite and >= 0, got {getattr(self, field)}")
+        for field in ("queue_median_s", "queue_log_sd", "compile_s", "load_s"):
+            check_number(f"qpu {field}", getattr(self, field))
         for field, least in (("max_qubits", 2), ("trajectories", 1)):
-            if getattr(self, field) < least:
-                raise PlanningError(f"qpu {field}: must be >= {least}, got {getattr(self, field)}")
-        if not self.patience_s > 0.0:
-            raise PlanningError(f"qpu patience_s: must be > 0, got {self.patience_s}")
-        if not 0.0 <= self.failure_rate <= 1.0:
-            raise PlanningError(f"qpu failure_rate: must be in [0, 1], got {self.failure_rate}")
-        if self.behaviour not in BEHAVIOURS:
-            raise PlanningError(f"qpu behaviour: must be one of {', '.join(BEHAVIOURS)}, got {self.behaviour!r}")
+            check_whole(f"qpu {field}", getattr(self, field), least)
+        check_number("qpu patience_s", self.patience_s, above=True)
+        check_number("qpu failure_rate", self.failure_rate, 0.0, 1.0)
+        check_choice("qpu behaviour", self.behaviour, BEHAVIOURS)
 
     def latency(self, shots: int, circuit_s: float, rng: np.random.Generator) -> Latency:
         """Draw how long an answer takes.
@@ -90,26 +89,46 @@ class Qpu:
         queue_s = self.queue_median_s * float(np.exp(self.queue_log_sd * rng.standard_normal()))
         return Latency(queue_s, self.compile_s, shots * self.calibration.shot_s(circuit_s))
 
-    def expected_latency_s(self, shots: int, circuit_s: float) -> float:
-        """Mean latency [s]; the mean of the lognormal queue is median x exp(sd^2 / 2)."""
+    def expected_latency_s(self, shots: int, circuit_s: float, *, circuits: int = 1) -> float:
+        """Mean time of a session [s]; the mean of the lognormal queue is median x exp(sd^2 / 2).
+
+        Args:
+            shots: of all circuits together.
+            circuit_s: duration of a circuit's gates, on average over the shots [s].
+            circuits: run one after the other in the same session, each waiting for the results of the last, >= 1.
+        """
         queue_s = self.queue_median_s * float(np.exp(0.5 * self.queue_log_sd**2))
-        return queue_s + self.compile_s + shots * self.calibration.shot_s(circuit_s)
+        between_s = (circuits - 1) * self.load_s
+        return queue_s + self.compile_s + between_s + shots * self.calibration.shot_s(circuit_s)
 
 
-# Queue and compilation times are assumed; see the module.
+# Queue, compilation and loading times are assumed; see the module.
 QPUS = {
     qpu.name: qpu
     for qpu in (
         Qpu("ideal", IDEAL, noisy=False),
         # A reserved session: the queue is the provider's own handling of jobs.
-        Qpu("heron", HERON, queue_median_s=2.0, queue_log_sd=0.5, compile_s=1.0),
+        Qpu("heron", HERON, queue_median_s=2.0, queue_log_sd=0.5, compile_s=1.0, load_s=0.01),
         # Everybody's queue.
-        Qpu("heron-shared", HERON, queue_median_s=120.0, queue_log_sd=1.5, compile_s=1.0),
-        Qpu("ion", TRAPPED_ION, queue_median_s=2.0, queue_log_sd=0.5, compile_s=1.0),
+        Qpu("heron-shared", HERON, queue_median_s=120.0, queue_log_sd=1.5, compile_s=1.0, load_s=0.01),
+        Qpu("ion", TRAPPED_ION, queue_median_s=2.0, queue_log_sd=0.5, compile_s=1.0, load_s=0.01),
         # A small machine of one's own beside the command post: no queue, compiled ahead.
-        Qpu("edge", HERON, compile_s=0.05, max_qubits=10),
+        Qpu("edge", HERON, compile_s=0.05, load_s=0.01, max_qubits=10),
     )
 }
+
+
+def as_qpu(qpu: "Qpu | str") -> Qpu:
+    """The QPU itself, or the preset of that name.
+
+    Raises:
+        PlanningError: no such preset, or something else.
+    """
+    if isinstance(qpu, Qpu):
+        return qpu
+    if not isinstance(qpu, str):
+        raise PlanningError(f"qpu: must be a Qpu or the name of a preset ({', '.join(QPUS)}), got {qpu!r}")
+    return make_qpu(qpu)
 
 
 def make_qpu(name: str, **changes: object) -> Qpu:

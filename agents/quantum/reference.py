@@ -6,7 +6,6 @@ qubits nor a dense Hamiltonian is ever built (at 16 qubits they would take 64 Gi
 work alike; PennyLane is loaded on first use.
 """
 
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -16,10 +15,9 @@ import numpy as np
 from agents.planning.problem import PlanningError, Problem
 from agents.quantum.calibrations import Noise
 from agents.quantum.circuits import build, cost_hamiltonian
+from agents.quantum.devices import device_errors, make_device
 from agents.quantum.gates import NATIVE_2Q, Circuit, Gate
 
-MAX_WIRES = 24  # 2^24 complex amplitudes are 256 MiB
-MAX_MIXED_WIRES = 12  # 4^12 complex entries are 256 MiB
 _SIMPLE = {
     "X": "PauliX",
     "H": "Hadamard",
@@ -93,31 +91,16 @@ def circuit_probabilities(
     """Probabilities (2^qubits,) of a gate list; arguments and errors as :func:`reference_probabilities`."""
     if shots is not None and shots < 1:
         raise PlanningError(f"pennylane shots: must be >= 1 or None for exact probabilities, got {shots}")
-    limit = MAX_MIXED_WIRES if device == "default.mixed" else MAX_WIRES
-    if circuit.wires > limit:
-        what = f"{circuit.qubits} qubits and {circuit.ancillas} ancillas"
-        raise PlanningError(f"pennylane device {device!r}: the circuit needs {what}, allowed are {limit} wires")
     # A node with a seeded sampler is used once: kept, its sampler would go on where it stopped.
     node = (_node if seed is None else _node.__wrapped__)(device, circuit.wires, circuit.qubits, shots, seed)
-    try:
+    with device_errors(device):
         return np.asarray(node(circuit if noise is None else circuit.native, noise), dtype=np.float64)
-    except _device_errors() as error:
-        raise PlanningError(f"pennylane device {device!r}: {error}") from error
-
-
-def check_device(name: str) -> None:
-    """Refuse a device that cannot be made.
-
-    Raises:
-        PlanningError: unknown device, its plugin is not installed, or PennyLane is not.
-    """
-    _make_device(name, 2, None)
 
 
 @lru_cache(maxsize=8)  # a device may keep its state vector
 def _node(device: str, wires: int, qubits: int, shots: int | None, seed: int | None) -> Callable[..., Any]:
     """A QNode (circuit, noise) -> probabilities of the first ``qubits`` wires."""
-    made = _make_device(device, wires, seed)
+    made = make_device(device, wires, seed)
     import pennylane as qml
 
     def run(circuit: Circuit, noise: Noise | None) -> Any:
@@ -160,23 +143,3 @@ def _two_qubit_kraus(p2: float) -> list[np.ndarray]:
     weights = [1.0 - p2] + [p2 / 15.0] * 15
     pairs = [np.kron(first, second) for first in paulis for second in paulis]
     return [np.sqrt(weight) * pair for weight, pair in zip(weights, pairs, strict=True)]
-
-
-def _make_device(name: str, wires: int, seed: int | None) -> Any:
-    try:
-        import pennylane as qml
-    except ImportError as error:
-        raise PlanningError("qaoa: PennyLane is not installed; install the extra 'quantum'") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of the plugins' own making
-            return qml.device(name, wires=wires, **({} if seed is None else {"seed": seed}))
-    except _device_errors() as error:
-        raise PlanningError(f"pennylane device {name!r}: {error}") from error
-
-
-def _device_errors() -> tuple[type[Exception], ...]:
-    """What PennyLane and its devices raise when a device cannot be made or cannot run a circuit."""
-    from pennylane import exceptions
-
-    return (exceptions.DeviceError, exceptions.QuantumFunctionError, exceptions.WireError, ImportError, MemoryError)

@@ -18,15 +18,17 @@ from agents.planning.classical import GreedyPlanner, greedy_choice
 from agents.planning.placed import PlacedPlan
 from agents.planning.problem import Budget, Planner, PlanningError, Problem
 from agents.planning.registry import make_planner
+from agents.planning.validation import check_choice, check_whole
 from agents.quantum.circuits import circuit_seconds
 from agents.quantum.cloud import serve
 from agents.quantum.courier import Courier, Remote, RequestChannel
-from agents.quantum.ising import Ising, encode, penalised, penalty_ising
-from agents.quantum.job import ANSAETZE, Job, JobError, pack_job, read_answer
+from agents.quantum.ising import Ising, encode, one_hot_qubits, penalised, penalty_ising
+from agents.quantum.job import ANSAETZE, MAX_DEPTH, MAX_SHOTS, Job, JobError, pack_job, read_answer
 from agents.quantum.masking import ChoiceMask, SpinMask, mask_ising, mask_problem
+from agents.quantum.oversize import fit_register
 from agents.quantum.parameters import ramp_for
-from agents.quantum.qaoa import QAOAPlanner, shrink
-from agents.quantum.qpu import Qpu, make_qpu
+from agents.quantum.qaoa import QAOAPlanner
+from agents.quantum.qpu import Qpu, as_qpu
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class RemotePlanner:
     Attributes:
         qpu: a :class:`Qpu`, or the name of a preset.
         ansatz: one of ``ANSAETZE``, or "auto": "swap" where options are distinct and open to all, else "xy-ring".
-        depth: layers p, >= 1.
-        shots: samples unless the budget says otherwise, >= 1.
+        depth: layers p, in [1, 256].
+        shots: samples unless the budget says otherwise, in [1, 65536].
         courier: the way there and back; a quiet one unless :meth:`bound` gives another.
 
     Raises:
@@ -52,19 +54,15 @@ class RemotePlanner:
     name: str = "qpu"
 
     def __post_init__(self) -> None:
-        if isinstance(self.qpu, str):
-            object.__setattr__(self, "qpu", make_qpu(self.qpu))
-        if self.ansatz not in ("auto", *ANSAETZE):
-            raise PlanningError(f"qpu planner ansatz: must be auto or {', '.join(ANSAETZE)}, got {self.ansatz!r}")
-        for setting in ("depth", "shots"):
-            if getattr(self, setting) < 1:
-                raise PlanningError(f"qpu planner {setting}: must be >= 1, got {getattr(self, setting)}")
+        check_choice("qpu planner ansatz", self.ansatz, ("auto", *ANSAETZE))
+        check_whole("qpu planner depth", self.depth, 1, MAX_DEPTH)
+        check_whole("qpu planner shots", self.shots, 1, MAX_SHOTS)
+        as_qpu(self.qpu)
 
     @property
     def machine(self) -> Qpu:
         """The QPU."""
-        assert isinstance(self.qpu, Qpu)  # __post_init__ has looked the name up
-        return self.qpu
+        return as_qpu(self.qpu)
 
     def bound(self, courier: Courier) -> "RemotePlanner":
         """The same planner, its requests going by ``courier``."""
@@ -74,8 +72,8 @@ class RemotePlanner:
         """Ask the QPU; the best answer, or the greedy one where none is better or none comes."""
         started_s = time.perf_counter()
         floor = greedy_choice(problem)
-        fitted = shrink(problem, self.machine.max_qubits)
-        if encode(penalised(fitted)).qubits == 0:
+        fitted, _ = fit_register(problem, self.name, "shrink", self.machine.max_qubits)
+        if one_hot_qubits(fitted) == 0:
             return self._plan(problem, floor, started_s, budget, _Asked(note="nothing to decide: no request"))
         shots = self.shots if budget.shots is None else int(budget.shots)
         asked = self._ask(fitted, shots, rng)

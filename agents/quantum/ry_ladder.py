@@ -1,4 +1,4 @@
-"""The RY + CZ ladder ansatz: a state vector of real numbers, and the same circuit in PennyLane.
+"""The RY + CZ ladder ansatz: a state vector of real numbers, and the same circuit as a gate list.
 
 Every qubit gets RY, then each of the layers applies CZ to neighbouring qubits (a ladder 0-1, 1-2, ...) and RY to every
 qubit again. RY is a real rotation and CZ a sign, so that all amplitudes stay real: half the memory and a quarter of the
@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from agents.quantum.devices import make_device
+from agents.quantum.gates import Circuit, Gate
 
 
 def ry_ladder_probabilities(angles: np.ndarray) -> np.ndarray:
@@ -30,25 +30,15 @@ def ry_ladder_probabilities(angles: np.ndarray) -> np.ndarray:
     return np.asarray(state * state)
 
 
-def reference_ry_ladder_probabilities(angles: np.ndarray, device: str = "lightning.qubit") -> np.ndarray:
-    """The same from gates on any PennyLane device that returns probabilities.
-
-    Raises:
-        PlanningError: PennyLane does not know the device, or is not installed.
-    """
-    backend = make_device(device, angles.shape[1])
-    import pennylane as qml
-
-    def circuit() -> Any:
-        for layer, row in enumerate(angles.tolist()):
-            for pair in ((q, q + 1) for q in range(len(row) - 1) if layer > 0):
-                qml.CZ(wires=pair)
-            for qubit, angle in enumerate(row):
-                qml.RY(angle, wires=qubit)
-        return qml.probs(wires=range(angles.shape[1]))
-
-    node = qml.QNode(circuit, backend, interface=None, diff_method=None)
-    return np.asarray(node(), dtype=np.float64)
+def ry_ladder_circuit(angles: np.ndarray) -> Circuit:
+    """The same as a gate list; the ladder's CZ commute, so those of every other pair come first and run at once."""
+    gates: list[Gate] = []
+    for layer, row in enumerate(np.asarray(angles).tolist()):
+        if layer:
+            pairs = [*range(0, len(row) - 1, 2), *range(1, len(row) - 1, 2)]
+            gates += [Gate("CZ", (qubit, qubit + 1)) for qubit in pairs]
+        gates += [Gate("RY", (qubit,), angle) for qubit, angle in enumerate(row)]
+    return Circuit(qubits=np.shape(angles)[1], ancillas=0, gates=tuple(gates))
 
 
 def _compile(kernel: Any) -> Any:

@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from agents.planning.classical import greedy_choice
-from agents.planning.problem import Budget, Plan, PlanningError, Problem
+from agents.planning.problem import Budget, Plan, Problem
+from agents.planning.validation import check_choice, check_number, check_whole
+from agents.quantum.gates import resources
 from agents.quantum.ising import Ising, penalty_ising
 from agents.quantum.oversize import RULES, fit_register
 from agents.quantum.qaoa import draw_shots
-from agents.quantum.ry_ladder import reference_ry_ladder_probabilities, ry_ladder_probabilities
+from agents.quantum.qpu import Qpu, as_qpu
+from agents.quantum.ry_ladder import ry_ladder_circuit, ry_ladder_probabilities
 
 MAX_VQE_QUBITS = 20  # 2^20 real amplitudes are 8 MiB
 FAST = "fast"
@@ -47,15 +50,14 @@ class VQEPlanner:
         cvar: fraction a of the samples that counts, in (0, 1].
         step: typical first step of an angle [rad], > 0.
         max_qubits: largest circuit, in [2, 20].
-        oversize: for larger problems, "shrink" (see :func:`agents.quantum.qaoa.shrink`) or "refuse".
+        oversize: for larger problems, "shrink" (see :func:`agents.quantum.oversize.shrink`) or "refuse".
         device: "fast" for our own state vector, or a PennyLane device name.
         penalty_factor: penalties in bounds of the cost's range. From 1 on the ground state is the optimum for certain;
             below, the slopes are gentler, and since answers are scored by the problem's own cost, a ground state off
             the optimum costs probability, never a wrong value. On 40 random 3x4 problems (first step .12) the
             last circuit's mean probability of the optimum was .03 at 1, .08 at .3 and .03 at .15.
-        repetition_s: modelled time of one shot, reset included [s].
-        iteration_s: modelled time to return samples and load the next circuit [s] (assumed).
-        overhead_s: modelled compilation and queue, once [s] (assumed).
+        modelled_on: QPU, or the name of a preset, whose times make the modelled latency: one session, a circuit after
+            the other (:mod:`agents.quantum.qpu`).
 
     Raises:
         PlanningError: a setting out of range.
@@ -70,28 +72,22 @@ class VQEPlanner:
     oversize: str = "shrink"
     device: str = FAST
     penalty_factor: float = 0.3
-    repetition_s: float = 250e-6
-    iteration_s: float = 0.01
-    overhead_s: float = 2.0
+    modelled_on: Qpu | str = "heron"
     name: str = "vqe"
 
     def __post_init__(self) -> None:
         for setting in ("layers", "shots", "evaluations"):
-            if getattr(self, setting) < 1:
-                raise PlanningError(f"vqe {setting}: must be >= 1, got {getattr(self, setting)}")
-        if not 0.0 < self.cvar <= 1.0:
-            raise PlanningError(f"vqe cvar: must be in (0, 1], got {self.cvar}")
-        if not 2 <= self.max_qubits <= MAX_VQE_QUBITS:
-            raise PlanningError(f"vqe max_qubits: must be in [2, {MAX_VQE_QUBITS}], got {self.max_qubits}")
-        if self.oversize not in RULES:
-            raise PlanningError(f"vqe oversize: must be 'shrink' or 'refuse', got {self.oversize!r}")
-        if not 0.0 < self.step < np.inf:
-            raise PlanningError(f"vqe step: must be finite and > 0, got {self.step}")
-        for setting in ("penalty_factor", "repetition_s", "iteration_s", "overhead_s"):
-            if not 0.0 <= getattr(self, setting) < np.inf:
-                raise PlanningError(f"vqe {setting}: must be finite and >= 0, got {getattr(self, setting)}")
-        if self.device != FAST:  # an unknown device is refused here, not in the middle of a mission
-            reference_ry_ladder_probabilities(np.zeros((1, 1)), self.device)
+            check_whole(f"vqe {setting}", getattr(self, setting), 1)
+        check_number("vqe cvar", self.cvar, 0.0, 1.0, above=True)
+        check_whole("vqe max_qubits", self.max_qubits, 2, MAX_VQE_QUBITS)
+        check_choice("vqe oversize", self.oversize, RULES)
+        check_number("vqe step", self.step, above=True)
+        check_number("vqe penalty_factor", self.penalty_factor)
+        as_qpu(self.modelled_on)
+        if self.device != FAST:
+            from agents.quantum.devices import check_device
+
+            check_device(self.device)  # an unknown device is refused here, not in the middle of a mission
 
     def plan(self, problem: Problem, budget: Budget, rng: np.random.Generator) -> Plan:
         """Optimise to the end of the budget; the best feasible sample, or greedy where none was.
@@ -100,7 +96,7 @@ class VQEPlanner:
             PlanningError: the problem needs more than ``max_qubits`` and ``oversize`` is "refuse".
         """
         started_s = time.perf_counter()
-        fitted, notes = fit_register(problem, "vqe", self.max_qubits, self.oversize)
+        fitted, notes = fit_register(problem, "vqe", self.oversize, self.max_qubits)
         ising = penalty_ising(fitted, self.penalty_factor)
         run = _Run(self, problem, ising, budget, rng, started_s)
         if ising.qubits == 0:
@@ -123,7 +119,12 @@ class VQEPlanner:
     def _plan(self, run: "_Run", choice: np.ndarray, notes: list[str]) -> Plan:
         value = run.problem.cost(choice)
         wall_s = time.perf_counter() - run.started_s
-        modelled_s = self.overhead_s + run.shots * self.repetition_s + run.evaluations * self.iteration_s
+        modelled_s = wall_s
+        if run.shots:
+            qpu = as_qpu(self.modelled_on)
+            circuit = ry_ladder_circuit(np.zeros((self.layers + 1, run.ising.qubits)))
+            circuit_s = resources(circuit, qpu.calibration).duration_s
+            modelled_s = qpu.expected_latency_s(run.shots, circuit_s, circuits=run.evaluations)
         return Plan(
             choice=np.asarray(choice, dtype=np.int64),
             value=value,
@@ -132,7 +133,7 @@ class VQEPlanner:
             evaluations=run.evaluations,
             shots=run.shots,
             wall_s=wall_s,
-            modelled_latency_s=modelled_s if run.shots else wall_s,
+            modelled_latency_s=modelled_s,
             planner=self.name,
             note="; ".join(notes),
         )
@@ -172,8 +173,7 @@ class _Run:
             raise _BudgetSpent(f"stopped after {self.limit} evaluations")
         shaped = angles.reshape(-1, self.ising.qubits)
         device = self.settings.device
-        fast = device == FAST
-        probabilities = ry_ladder_probabilities(shaped) if fast else reference_ry_ladder_probabilities(shaped, device)
+        probabilities = ry_ladder_probabilities(shaped) if device == FAST else _on_device(shaped, device)
         bits, counts = _different(draw_shots(probabilities, self.shots_each, self.rng))
         self.evaluations, self.shots = self.evaluations + 1, self.shots + self.shots_each
         self._remember(bits)
@@ -187,6 +187,12 @@ class _Run:
         row = int(np.argmin(costs))
         if costs[row] < self.best_value:
             self.best, self.best_value = choices[valid][row], float(costs[row])
+
+
+def _on_device(angles: np.ndarray, device: str) -> np.ndarray:
+    from agents.quantum.reference import circuit_probabilities
+
+    return circuit_probabilities(ry_ladder_circuit(angles), device=device)
 
 
 def _different(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

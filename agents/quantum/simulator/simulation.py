@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from agents.planning.problem import PlanningError, Problem
-from agents.quantum.ising import Ising, encode, penalised, penalty_ising
+from agents.quantum.ising import Ising, encode, one_hot_qubits, penalised, penalty_ising
 from agents.quantum.simulator.diagonal import ising_energies
 from agents.quantum.simulator.enumeration import feasible_choices, product_costs
 from agents.quantum.simulator.hypercube import TransverseField
@@ -275,9 +275,8 @@ def basis_states(problem: Problem, ansatz: str) -> int:
     Exact but for a distinct problem with options that are shareable or not allowed under "grover" and "swap": there it
     is an upper bound.
     """
-    menus = problem.allowed.sum(axis=1)
     if ansatz == "penalty-x":
-        return 1 << int(menus[menus > 1].sum())
+        return 1 << one_hot_qubits(problem)
     if ansatz != "xy-ring" and problem.distinct and problem.allowed.all() and not problem.shareable.any():
         return math.perm(problem.options, problem.groups)
     return problem.states

@@ -87,9 +87,9 @@ def test_nothing_to_choose(name):
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("sa", {"reads": 0}, "sa planner reads: must be an integer >= 1, got 0"),
-        ("sa", {"sweeps": 1.5}, "sa planner sweeps: must be an integer >= 1, got 1.5"),
-        ("sa", {"deviations": (2.0, 0.0)}, "sa planner deviations: must be a tuple of numbers > 0"),
+        ("sa", {"reads": 0}, "sa reads: must be an integer >= 1, got 0"),
+        ("sa", {"sweeps": 1.5}, "sa sweeps: must be an integer >= 1, got 1.5"),
+        ("sa", {"deviations": (2.0, 0.0)}, "sa deviations: must be a tuple of numbers > 0"),
         ("tabu", {"restarts": -1}, "tabu planner restarts: must be an integer >= 0"),
         ("tabu", {"moves": 0}, "tabu planner moves"),
     ],

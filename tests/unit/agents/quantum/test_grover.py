@@ -1,5 +1,7 @@
 """Grover adaptive search: the closed form against the circuit, the search and the planner around it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -7,10 +9,12 @@ from scipy.stats import binom
 from agents.planning.classical import greedy_choice
 from agents.planning.problem import Budget, PlanningError, Problem
 from agents.planning.registry import make_planner
+from agents.quantum.calibrations import IDEAL
 from agents.quantum.grover import GroverPlanner, measure, rotated_probabilities
 from agents.quantum.grover_circuit import grover_probabilities, rotation_two_qubit_gates
 from agents.quantum.integer_costs import integer_costs
 from agents.quantum.ising import encode, penalised
+from agents.quantum.qpu import Qpu
 
 
 def one_hot_numbers(registers):
@@ -98,7 +102,7 @@ def test_larger_problems_are_shrunk_or_refused(random_problem):
     problem = random_problem(5, 6, 0)
     plan = make_planner("gas").plan(problem, Budget(), np.random.default_rng(0))
     assert plan.feasible and "shrunk from 30 qubits: 20 of 30 options kept" in plan.note
-    with pytest.raises(PlanningError, match="gas: the problem needs 30 qubits, max_qubits is 20"):
+    with pytest.raises(PlanningError, match="gas: the problem's 30 one-hot qubits do not fit, max_qubits is 20"):
         GroverPlanner(oversize="refuse").plan(problem, Budget(), np.random.default_rng(0))
 
 
@@ -113,10 +117,11 @@ def test_nothing_to_decide_needs_no_circuit():
 
 def test_modelled_latency_counts_shots_and_rotations(random_problem):
     problem = random_problem(3, 3, 1)
-    planner = GroverPlanner(repetition_s=1.0, iteration_s=10.0, overhead_s=100.0, two_qubit_gate_s=1e-6)
+    times = replace(IDEAL, repetition_s=1.0, gate_2q_s=1e-6)
+    planner = GroverPlanner(modelled_on=Qpu(calibration=times, queue_median_s=90.0, compile_s=10.0, load_s=10.0))
     plan = planner.plan(problem, Budget(), np.random.default_rng(1))
     gates = rotation_two_qubit_gates(integer_costs(encode(problem), 12))
-    expected = 100.0 + 11.0 * plan.shots + 1e-6 * gates * plan.evaluations
+    expected = 100.0 + 11.0 * plan.shots - 10.0 + 1e-6 * gates * plan.evaluations
     assert plan.modelled_latency_s == pytest.approx(expected)
 
 
@@ -124,7 +129,7 @@ def test_modelled_latency_counts_shots_and_rotations(random_problem):
     "settings",
     [
         {"value_qubits": 1}, {"value_qubits": 41}, {"max_qubits": 41}, {"shots": 0}, {"calls_per_root": 0.0},
-        {"oversize": "drop"}, {"penalty_factor": -1.0}, {"iteration_s": float("nan")},
+        {"oversize": "drop"}, {"penalty_factor": -1.0}, {"shots": 1.5},
     ],
 )  # fmt: skip
 def test_unusable_settings_are_refused(settings):

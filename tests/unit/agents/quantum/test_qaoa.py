@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from agents.planning import Budget, PlanningError, Problem, make_planner
-from agents.quantum.qaoa import QAOAPlanner, draw_shots, draw_states, shrink
+from agents.quantum.ising import one_hot_qubits
+from agents.quantum.oversize import shrink
+from agents.quantum.qaoa import QAOAPlanner, draw_shots, draw_states
 
 
 def random_problem(rng, groups, options, *, distinct=False, blocked=()):
@@ -133,7 +135,7 @@ def test_registers_hold_states_or_qubits():
         "swap on lightning.qubit, 12 qubits"
         in make_planner("qaoa", backend="pennylane", depth=1).plan(square, Budget(), rng).note
     )
-    with pytest.raises(PlanningError, match=r"12 qubits \(swap\) are too many, max_qubits is 15 qubits"):
+    with pytest.raises(PlanningError, match="12 one-hot qubits do not fit, max_qubits is 15"):
         QAOAPlanner(backend="pennylane", max_qubits=15, oversize="refuse").plan(square, Budget(), rng)
 
 
@@ -142,7 +144,7 @@ def test_what_shrinking_keeps_is_no_worse_than_greedy(distinct):
     rng = np.random.default_rng(20)
     for _ in range(20):
         problem = random_problem(rng, 4, 6, distinct=distinct)
-        kept = shrink(problem, 12)
+        kept = shrink(problem, lambda part: one_hot_qubits(part) <= 12)
         counts = kept.allowed.sum(axis=1)
         assert counts[counts > 1].sum() <= 12
         best = make_planner("exact").plan(kept, Budget(), rng).value
@@ -183,13 +185,14 @@ def test_time_budget_exceeded_is_said():
     [
         ({"depth": 0}, "depth"),
         ({"shots": 0}, "shots"),
-        ({"max_qubits": 25}, r"max_qubits: must be in \[2, 24\]"),
+        ({"max_qubits": 25}, r"max_qubits: must be an integer in \[2, 24\]"),
         ({"oversize": "cut"}, "oversize"),
-        ({"backend": "gpu"}, r"backend: must be one of \('fast', 'pennylane'\), got 'gpu'"),
+        ({"backend": "gpu"}, "backend: must be one of fast, pennylane, got 'gpu'"),
         ({"ansatz": "vqe"}, "ansatz"),
         ({"parameters": "guessed"}, "parameters"),
         ({"penalty_factor": -1.0}, "penalty_factor"),
-        ({"overhead_s": float("nan")}, "overhead_s"),
+        ({"modelled_on": "abacus"}, "unknown qpu 'abacus'"),
+        ({"shots": 2.5}, "shots: must be an integer"),
     ],
 )
 def test_bad_settings_name_themselves(settings, message):

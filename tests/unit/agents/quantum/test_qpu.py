@@ -37,7 +37,7 @@ def test_presets_are_named_as_they_are_called() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"queue_median_s": -1.0}, "qpu queue_median_s: must be finite and >= 0, got -1.0"),
+        ({"queue_median_s": -1.0}, "qpu queue_median_s: must be a finite number >= 0, got -1.0"),
         ({"queue_log_sd": float("nan")}, "qpu queue_log_sd"),
         ({"failure_rate": 1.5}, r"qpu failure_rate: must be in \[0, 1\], got 1.5"),
         ({"behaviour": "rude"}, "qpu behaviour: must be one of honest, random, worst, inflated, got 'rude'"),

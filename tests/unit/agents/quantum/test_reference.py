@@ -12,13 +12,9 @@ pytest.importorskip("pennylane", reason="needs the extra 'quantum'")
 from agents.planning import PlanningError, Problem
 from agents.quantum.calibrations import Noise
 from agents.quantum.circuits import build
+from agents.quantum.devices import check_device
 from agents.quantum.gates import Circuit, Gate
-from agents.quantum.reference import (
-    check_device,
-    circuit_probabilities,
-    reference_expectation,
-    reference_probabilities,
-)
+from agents.quantum.reference import circuit_probabilities, reference_expectation, reference_probabilities
 from agents.quantum.simulator import ANSAETZE, Simulation
 
 
@@ -115,11 +111,13 @@ def test_bad_runs_are_refused_with_a_reason():
         check_device("no.such.device")
     with pytest.raises(PlanningError, match="shots: must be >= 1 or None for exact probabilities, got 0"):
         reference_probabilities(problem, "swap", *angles, shots=0)
-    with pytest.raises(
-        PlanningError, match="'default.mixed': the circuit needs 16 qubits and 0 ancillas, allowed are 12"
-    ):
+    with pytest.raises(PlanningError, match="'null.qubit': a Bell pair is read with"):
+        check_device("null.qubit")
+    with pytest.raises(PlanningError, match="'default.qutrit': .*not support"):
+        check_device("default.qutrit")
+    with pytest.raises(PlanningError, match="'default.mixed': 16 wires needed, ancillas included, allowed are 12"):
         reference_probabilities(random_problem(np.random.default_rng(2), 4, 4), "swap", *angles, device="default.mixed")
-    with pytest.raises(PlanningError, match="'lightning.qubit': the circuit needs 20 qubits and 5 ancillas"):
+    with pytest.raises(PlanningError, match="'lightning.qubit': 25 wires needed, ancillas included, allowed are 24"):
         reference_probabilities(random_problem(np.random.default_rng(2), 4, 5), "swap", *angles)
     with pytest.raises(PlanningError, match="DepolarizingChannel"):
         reference_probabilities(problem, "swap", *angles, noise=Noise(0.1, 0.1))

@@ -156,7 +156,7 @@ def test_settings_are_checked() -> None:
         RemotePlanner("ideal", "ring")
     with pytest.raises(PlanningError, match="unknown qpu 'eagle'"):
         RemotePlanner("eagle")
-    with pytest.raises(PlanningError, match="qpu planner shots: must be >= 1, got 0"):
+    with pytest.raises(PlanningError, match="qpu planner shots: must be an integer in \\[1, 65536\\], got 0"):
         RemotePlanner("ideal", shots=0)
 
 

@@ -1,12 +1,17 @@
 """VQE: the real state vector against the circuit, CVaR, and the planner around them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from agents.planning.classical import greedy_choice
 from agents.planning.problem import Budget, PlanningError, Problem
 from agents.planning.registry import make_planner
-from agents.quantum.ry_ladder import reference_ry_ladder_probabilities, ry_ladder_probabilities
+from agents.quantum.calibrations import IDEAL
+from agents.quantum.qpu import Qpu
+from agents.quantum.reference import circuit_probabilities
+from agents.quantum.ry_ladder import ry_ladder_circuit, ry_ladder_probabilities
 from agents.quantum.vqe import VQEPlanner, conditional_value_at_risk
 
 
@@ -16,7 +21,7 @@ def test_state_vector_equals_the_circuit(qubits, layers, device):
     pytest.importorskip("pennylane")
     angles = np.random.default_rng(qubits).uniform(-np.pi, np.pi, (layers + 1, qubits))
     ours = ry_ladder_probabilities(angles)
-    np.testing.assert_allclose(ours, reference_ry_ladder_probabilities(angles, device), atol=1e-10)
+    np.testing.assert_allclose(ours, circuit_probabilities(ry_ladder_circuit(angles), device=device), atol=1e-10)
     assert ours.sum() == pytest.approx(1.0, abs=1e-12)
 
 
@@ -103,7 +108,7 @@ def test_larger_problems_are_shrunk_or_refused(random_problem):
     problem = random_problem(4, 5, 0)
     plan = VQEPlanner(evaluations=3).plan(problem, Budget(), np.random.default_rng(0))
     assert plan.feasible and "shrunk from 20 qubits: 12 of 20 options kept" in plan.note
-    with pytest.raises(PlanningError, match="vqe: the problem needs 20 qubits, max_qubits is 12"):
+    with pytest.raises(PlanningError, match="vqe: the problem's 20 one-hot qubits do not fit, max_qubits is 12"):
         VQEPlanner(oversize="refuse").plan(problem, Budget(), np.random.default_rng(0))
 
 
@@ -117,16 +122,19 @@ def test_nothing_to_decide_needs_no_circuit():
 
 
 def test_modelled_latency_counts_shots_and_evaluations(random_problem):
-    planner = VQEPlanner(repetition_s=1.0, iteration_s=10.0, overhead_s=100.0, evaluations=5, shots=3)
+    times = replace(IDEAL, repetition_s=1.0, gate_1q_s=0.1, gate_2q_s=0.01)
+    qpu = Qpu(calibration=times, queue_median_s=90.0, compile_s=10.0, load_s=10.0)
+    planner = VQEPlanner(modelled_on=qpu, evaluations=5, shots=3)
     plan = planner.plan(random_problem(2, 2, 1), Budget(), np.random.default_rng(1))
-    assert plan.modelled_latency_s == pytest.approx(100.0 + 15.0 + 50.0)
+    # 4 qubits: RY, CZ on 0-1 and 2-3, CZ on 1-2, RY.
+    assert plan.modelled_latency_s == pytest.approx(100.0 + 15.0 * (1.0 + 0.22) + 40.0)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         {"layers": 0}, {"shots": 0}, {"evaluations": 0}, {"cvar": 0.0}, {"cvar": 1.5}, {"max_qubits": 21},
-        {"step": 0.0}, {"oversize": "drop"}, {"penalty_factor": -1.0}, {"iteration_s": float("inf")},
+        {"step": 0.0}, {"oversize": "drop"}, {"penalty_factor": -1.0}, {"shots": 1.5},
     ],
 )  # fmt: skip
 def test_unusable_settings_are_refused(settings):
