@@ -10,13 +10,13 @@ snapshot is left out. Until a plan is there, the advice of ``interim`` (a quick 
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from agents.advice_budget import PlanRecord, Spent, record_of
 from agents.advice_families import FAMILIES, NO_ADVICE, Offer, Question, pose, read_plan
 from agents.advice_routes import Guide
+from agents.advice_told import Advice, Told
 from agents.planning import Budget, Plan, Planner, PlanningError, Problem
 from agents.quantum.courier import Courier, Remote, RequestChannel
 from agents.quantum.qpu import steps_until
@@ -27,45 +27,6 @@ __all__ = ["NO_ADVICE", "Advice", "Advisor", "PlanRecord", "Spent", "read_plan"]
 
 _TURN_STEPS = 2  # who has been on the way for longer goes on: at six steps, turning round cost more than it won
 _STREAM = 0xAD  # keeps the planners' draws apart from those of other users of the seed
-
-
-@dataclass(frozen=True, eq=False)
-class Advice:
-    """What the robots are told at one step.
-
-    Attributes:
-        patient: (R,) int32 patient slot to go to, or to fetch a kit for; -1 no advice.
-        action: (R,) int32 action number that does so; under move control the next passage of the route, or the work
-            to do in the robot's zone; -1 no advice.
-        age_steps: (R,) int32 steps since the snapshot that it was computed from, >= 0; 0 without advice.
-        value: (R,) float32 expected survivors gained per hour of the robot's time, as the planner claims, >= 0.
-    """
-
-    patient: np.ndarray
-    action: np.ndarray
-    age_steps: np.ndarray
-    value: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Told:
-    """What one plan tells, and when.
-
-    Attributes:
-        arrives: step at which it is there.
-        made: step of its snapshot.
-        concerned: (R,) bool, robots that the plan is about.
-        patient: (R,) int32, -1 for nothing.
-        value: (R,) float32 as in :class:`Advice`.
-        fetching: (R,) bool, robots that fetch a kit for the patient first.
-    """
-
-    arrives: int
-    made: int
-    concerned: np.ndarray
-    patient: np.ndarray
-    value: np.ndarray
-    fetching: np.ndarray
 
 
 class Advisor:

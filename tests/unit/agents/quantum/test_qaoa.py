@@ -1,14 +1,18 @@
 """QAOA as a planner: exhaustive search, equal backends, and its honesty about budgets and sizes."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from agents.planning import Budget, PlanningError, Problem, make_planner
+from agents.quantum.calibrations import HERON, IDEAL
+from agents.quantum.circuits import circuit_seconds
 from agents.quantum.ising import one_hot_qubits
 from agents.quantum.oversize import shrink
 from agents.quantum.qaoa import QAOAPlanner, draw_shots, draw_states
+from agents.quantum.qpu import Qpu
 
 
 def random_problem(rng, groups, options, *, distinct=False, blocked=()):
@@ -86,7 +90,10 @@ def test_best_shot_is_the_answer_and_the_budget_is_counted():
     assert plan.value == pytest.approx(exact.value)
     assert plan.optimum is None and plan.evaluations == 1 and plan.shots == 2000
     assert plan.note == "xy-ring on fast simulator, 12 qubits, 64 states, p=8, transferred ramp, 2000 shots"
-    assert plan.modelled_latency_s == pytest.approx(2.0 + 2000 * 250e-6)
+    circuit_s = circuit_seconds(problem, "xy-ring", 8, HERON)
+    assert 1e-6 < circuit_s < 1e-4
+    expected = 2.0 * np.exp(0.125) + 1.0 + 2000 * (250e-6 + 2.28e-6 + circuit_s)
+    assert plan.modelled_latency_s == pytest.approx(expected)
     again = make_planner("qaoa").plan(problem, Budget(shots=2000), np.random.default_rng(3))
     assert again.choice.tolist() == plan.choice.tolist()
     single = [make_planner("qaoa").plan(problem, Budget(shots=1), np.random.default_rng(s)).value for s in range(8)]
@@ -117,7 +124,7 @@ def test_oversize_problems_are_shrunk_and_say_so_or_are_refused():
     problem = random_problem(rng, 4, 6)
     plan = QAOAPlanner(depth=2, max_qubits=6).plan(problem, Budget(), rng)
     assert plan.feasible and plan.note.startswith("shrunk from 24 qubits: 11 of 24 options kept")  # 3 3 3 2: 54 <= 64
-    with pytest.raises(PlanningError, match=r"24 qubits \(xy-ring\) are too many, max_qubits is 6 qubits' worth"):
+    with pytest.raises(PlanningError, match="24 one-hot qubits do not fit, max_qubits is 6"):
         QAOAPlanner(oversize="refuse", max_qubits=6).plan(problem, Budget(), rng)
     crowd = QAOAPlanner(depth=2, ansatz="penalty-x", max_qubits=12).plan(random_problem(rng, 8, 3), Budget(), rng)
     assert crowd.feasible and ", 2 groups left to greedy; penalty-x on fast simulator, 12 qubits" in crowd.note
@@ -172,6 +179,20 @@ def test_without_a_feasible_shot_the_greedy_answer_is_given():
     plans = [planner.plan(problem, Budget(shots=1), np.random.default_rng(seed)) for seed in range(20)]
     assert all(plan.feasible for plan in plans)
     assert any("no feasible shot; greedy answer" in plan.note for plan in plans)
+
+
+def test_modelled_latency_counts_every_circuit_of_the_optimisation():
+    qpu = Qpu(calibration=replace(IDEAL, repetition_s=1.0), queue_median_s=5.0, load_s=0.5)
+    planner = QAOAPlanner(depth=1, parameters="optimised", shots=10, modelled_on=qpu)
+    plan = planner.plan(random_problem(np.random.default_rng(5), 2, 3), Budget(), np.random.default_rng(0))
+    assert plan.evaluations > 1 and plan.shots == 10
+    assert plan.modelled_latency_s == pytest.approx(5.0 + 10.0 * plan.evaluations + 0.5 * (plan.evaluations - 1))
+
+
+def test_without_a_circuit_the_note_says_that_gate_times_are_left_out():
+    shared = Problem.from_costs(np.eye(3), distinct=True, shareable=np.array([True, False, False]))
+    plan = QAOAPlanner(ansatz="swap", depth=1).plan(shared, Budget(), np.random.default_rng(0))
+    assert "no circuit of swap for shared or closed options: gate times left out" in plan.note
 
 
 def test_time_budget_exceeded_is_said():

@@ -39,9 +39,9 @@ def test_presets_are_named_as_they_are_called() -> None:
     [
         ({"queue_median_s": -1.0}, "qpu queue_median_s: must be a finite number >= 0, got -1.0"),
         ({"queue_log_sd": float("nan")}, "qpu queue_log_sd"),
-        ({"failure_rate": 1.5}, r"qpu failure_rate: must be in \[0, 1\], got 1.5"),
+        ({"failure_rate": 1.5}, r"qpu failure_rate: must be a finite number in \[0, 1\], got 1.5"),
         ({"behaviour": "rude"}, "qpu behaviour: must be one of honest, random, worst, inflated, got 'rude'"),
-        ({"max_qubits": 1}, "qpu max_qubits: must be >= 2, got 1"),
+        ({"max_qubits": 1}, "qpu max_qubits: must be an integer >= 2, got 1"),
         ({"patience_s": 0.0}, "qpu patience_s"),
     ],
 )

@@ -152,7 +152,7 @@ def test_a_request_that_the_qpu_cannot_read_or_hold_gets_no_answer() -> None:
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(PlanningError, match="ansatz: must be auto or penalty-x, xy-ring, grover, swap, got 'ring'"):
+    with pytest.raises(PlanningError, match="must be one of auto, penalty-x, xy-ring, grover, swap, got 'ring'"):
         RemotePlanner("ideal", "ring")
     with pytest.raises(PlanningError, match="unknown qpu 'eagle'"):
         RemotePlanner("eagle")
