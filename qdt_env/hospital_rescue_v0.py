@@ -48,7 +48,7 @@ from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWr
 from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.engine.metrics import METRICS, NOT_YET
-from qdt_env.engine.privileged import graph_of, state_of, state_size
+from qdt_env.engine.privileged import graph_of, state_layout, state_of
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from qdt_env.spaces import CONTINUE, ROBOT_INFO, ActionCodec, ObservationLayout
@@ -150,6 +150,11 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         """Suite, threats, control and reward."""
         return self._episodes.game
 
+    @property
+    def alive(self) -> np.ndarray:
+        """Which robots' next actions count, (R,) bool in the order of ``possible_agents``."""
+        return (self._episodes.out.terminated[0] == 0) & bool(self.agents)
+
     def snapshot(self) -> TwinSnapshot:
         """Read-only picture of the twin for planners and notebooks."""
         return self._episodes.snapshot()
@@ -243,7 +248,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
 
     def state(self) -> np.ndarray:
         """Privileged: the true state of the building, patients and robots as one vector, float32 in [0, 1]."""
-        return state_of(self._episodes)
+        return state_of(self._episodes)[0]
 
     def render(self) -> np.ndarray | str | None:
         """The present moment, truth beside twin: an image, a text, or a window ("human"; nothing without a display)."""
@@ -313,7 +318,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         self._flat_key = "observations" if self._action_mask == "rllib" else "observation"
         self._observation_spaces = {agent: observation_space() for agent in self.possible_agents}
         self._action_spaces: dict[str, spaces.Discrete] = {agent: spaces.Discrete(n) for agent in self.possible_agents}
-        self.state_space = spaces.Box(0.0, 1.0, (state_size(self._episodes),), np.float32)
+        self.state_space = spaces.Box(0.0, 1.0, (state_layout(self._episodes).size,), np.float32)
 
     def _observations(self, agents: list[str]) -> dict[str, Any]:
         """Fresh observations: copies, since clients keep them."""

@@ -1,7 +1,9 @@
 """Episodes: B missions of one scenario in lockstep, as arrays. Every face of the environment stands on this."""
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from qdt_env.engine.chronicle import Chronicle
 from qdt_env.engine.mail import begin_step
-from qdt_env.engine.metrics import episode_metrics
+from qdt_env.engine.metrics import episode_metrics, metrics_of
 from qdt_env.engine.picture import take_snapshot
 from qdt_env.engine.setup import GameConfig, build_setup
 from qdt_env.engine.state import Output, State, empty_state
@@ -25,7 +27,8 @@ from qdt_env.twin.explanation import TrustExplanation, explain_trust
 from qdt_env.twin.ledger import Ledger
 from qdt_env.twin.snapshot import TwinSnapshot
 
-__all__ = ["Episodes", "GameConfig"]
+__all__ = ["Episodes", "GameConfig", "empty_output"]
+_RANDOM_LOOK_BACK = 16  # steps, enough for every preset that "random" draws from
 
 
 class Episodes:
@@ -46,32 +49,42 @@ class Episodes:
         episodes: int = 1,
         threads: int = 1,
         ledger: Ledger | None = None,
+        *,
+        rows: Sequence[GameConfig] | None = None,
+        slots: int | None = None,
+        out: Output | None = None,
     ) -> None:
-        """Allocate ``episodes`` rows; ``threads`` >= 1 share each step, with the same results.
+        """Allocate ``episodes`` rows.
 
-        Every step of every row becomes a leaf of ``ledger``, which the caller closes.
+        Args:
+            scenario, game: what is played, and how.
+            episodes: rows B.
+            threads: 1 or more that share each step, with the same results.
+            ledger: every step of every row becomes a leaf of it; the caller closes it.
+            rows: the game of each row where suite and threats differ from row to row; nothing else may.
+            slots: passage slots in the observation, where another building's need more than this one's.
+            out: arrays to hand out in, of the shapes that :func:`empty_output` gives, instead of own ones.
+
+        Raises:
+            ValueError: naming the parameter, what was given and what is allowed.
         """
         require(episodes >= 1, "episodes", episodes, "1 or more")
         require(threads >= 1, "threads", threads, "1 or more")
         self.scenario, self.game = scenario, game
-        robots, slots = len(scenario.team), scenario.building.max_degree
-        self.codec = ActionCodec(game.control, scenario.patient_slots, slots)
-        self.layout = ObservationLayout(scenario.patient_slots, slots, robots)
+        self._games = _games_of_rows(game, rows, episodes)
+        robots, own_slots = len(scenario.team), scenario.building.max_degree
+        wide_enough = slots is None or slots == own_slots or (slots > own_slots and game.control == "task")
+        require(wide_enough, "slots", slots, f"{own_slots}, or more under control 'task'")
+        self.codec = ActionCodec(game.control, scenario.patient_slots, own_slots)
+        self.layout = ObservationLayout(scenario.patient_slots, slots or own_slots, robots)
         self.setup = build_setup(scenario, game, self.layout, self.codec)
         wire = game.channel == "wire"
         history, blocks = (1, BLOCKS_REMEMBERED) if wire else (self._history_steps(), 1)
         self.state: State = empty_state(episodes, self.setup, scenario.patient_slots, history, blocks)
-        self.out = Output(
-            observation=np.zeros((episodes, robots, self.layout.size), np.float32),
-            mask=np.zeros((episodes, robots, self.codec.n), np.int8),
-            info=np.zeros((episodes, robots, len(ROBOT_INFO)), np.float32),
-            reward=np.zeros((episodes, robots), np.float32),
-            terminated=np.zeros((episodes, robots), np.int8),
-            truncated=np.zeros(episodes, np.int8),
-        )
+        self.out = empty_output(episodes, self.layout, self.codec) if out is None else out
         self._wire = WireChannel(scenario, game, self.codec.n, self.setup, self.state, self.out) if wire else None
         self.chronicle = None if ledger is None else Chronicle(ledger, self.setup, self.state)
-        self._suite = suite_by_name(game.suite).code
+        self._suites = np.array([suite_by_name(one.suite).code for one in self._games], np.int64)
         self._threads = threads
         self._start()
         _announce_compilation(begin_step if wire else step_rows)
@@ -97,11 +110,8 @@ class Episodes:
         return int(self.state.clock.shape[0])
 
     def _history_steps(self) -> int:
-        """How far attackers look back: 1 (nothing) unless they delay or replay."""
-        if self.game.threats == "random":
-            return 16
-        looking_back = [a.delay_steps for a in threats_by_name(self.game.threats) if a.code in (DELAY, REPLAY)]
-        return max(looking_back, default=0) + 1
+        """How far attackers look back: 1 (nothing) unless they delay or replay in some row."""
+        return max(_steps_looked_back(game) for game in _distinct(self._games))
 
     def reset(self, rows: np.ndarray, seeds: np.ndarray, episode_numbers: np.ndarray) -> None:
         """Start fresh episodes in ``rows``.
@@ -113,12 +123,12 @@ class Episodes:
         """
         rows = np.asarray(rows, np.int64)
         for row, seed, number in zip(rows, seeds, episode_numbers, strict=True):
-            self.state.channel.attacks[row] = attack_table(self.game.attacks(int(seed), int(number)))
+            self.state.channel.attacks[row] = attack_table(self._games[row].attacks(int(seed), int(number)))
         reset_rows(
             rows,
             np.asarray(seeds, np.uint64),
             np.asarray(episode_numbers, np.int64),
-            np.full(len(rows), self._suite, np.int64),
+            self._suites[rows],
             *self._frames,
         )
         for row in rows:
@@ -175,6 +185,49 @@ class Episodes:
     def metrics(self, row: int = 0) -> dict[str, float]:
         """Metrics of the episode in ``row`` as it stands, see ``engine.metrics``."""
         return episode_metrics(self.setup, self.state, row)
+
+    def metrics_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Metrics of the episodes in ``rows`` (n,) as they stand, float64 (n,) each, see ``engine.metrics``."""
+        return metrics_of(self.setup, self.state, rows)
+
+
+def empty_output(episodes: int, layout: ObservationLayout, codec: ActionCodec) -> Output:
+    """Zeroed arrays to hand out in."""
+    robots = layout.robots
+    return Output(
+        observation=np.zeros((episodes, robots, layout.size), np.float32),
+        mask=np.zeros((episodes, robots, codec.n), np.int8),
+        info=np.zeros((episodes, robots, len(ROBOT_INFO)), np.float32),
+        reward=np.zeros((episodes, robots), np.float32),
+        terminated=np.zeros((episodes, robots), np.int8),
+        truncated=np.zeros(episodes, np.int8),
+    )
+
+
+def _games_of_rows(game: GameConfig, rows: Sequence[GameConfig] | None, episodes: int) -> tuple[GameConfig, ...]:
+    """The game of every row; checks that the kernels and the channel can play them side by side."""
+    if rows is None:
+        return (game,) * episodes
+    require(len(rows) == episodes, "rows", len(rows), f"{episodes}, one game for each row")
+    for one in _distinct(rows):
+        alike = replace(one, suite=game.suite, threats=game.threats) == game
+        require(alike, "rows", one, "games that differ in suite and threats only")
+        one_suite = game.channel != "wire" or one.suite == game.suite
+        require(one_suite, "rows", one.suite, f"{game.suite!r} in all rows of channel 'wire'")
+    return tuple(rows)
+
+
+def _distinct(games: Sequence[GameConfig]) -> list[GameConfig]:
+    """Each object once (games need not be hashable)."""
+    return list({id(game): game for game in games}.values())
+
+
+def _steps_looked_back(game: GameConfig) -> int:
+    """How many steps back the messages lie that attackers of ``game`` use, and this one."""
+    if game.threats == "random":
+        return _RANDOM_LOOK_BACK
+    looking_back = [a.delay_steps for a in threats_by_name(game.threats) if a.code in (DELAY, REPLAY)]
+    return max(looking_back, default=0) + 1
 
 
 def _announce_compilation(kernel: Any) -> None:

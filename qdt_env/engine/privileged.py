@@ -1,4 +1,6 @@
-"""What is handed out beside the flat observation: the true state (privileged) and a robot's belief as a graph."""
+"""What only a centralised critic or an upper bound may see, and a robot's belief as a graph."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,48 +10,100 @@ from qdt_env.physical.state import EMPTY
 _ZONE_STATE, _PATIENT_STATE, _ROBOT_STATE = 3, 8, 9
 
 
-def state_size(episodes: Episodes) -> int:
-    """Length of :func:`state_of`."""
-    world = episodes.state.world
-    return int(
-        world.zones.shape[1] * _ZONE_STATE
-        + world.passages.shape[1]
-        + world.patients.shape[1] * _PATIENT_STATE
-        + world.robots.shape[1] * _ROBOT_STATE
-        + 1
-    )
+@dataclass(frozen=True)
+class StateLayout:
+    """Room in a state vector: zones, passages, patients and robots, in that order, and the elapsed share last.
 
+    Attributes:
+        zones, passages, patients, robots: how many of each there is room for; a smaller building leaves zeros.
+    """
 
-def state_of(episodes: Episodes, row: int = 0) -> np.ndarray:
-    """The truth of one row as float32 in [0, 1]: zones, passages, patients, robots, elapsed share of the mission."""
-    world, site = episodes.state.world, episodes.setup.site
-    zones, patients, robots = world.zones[row], world.patients[row], world.robots[row]
-    x = _unit(site.zones["x_m"])
-    y = _unit(site.zones["y_m"])
-    storey = _unit(site.zones["storey"].astype(np.float32))
-    listed = patients["status"] != EMPTY
-    at = np.maximum(patients["zone"], 0)
-    parts = [
-        np.stack([zones["damage"] / 5.0, zones["smoke"], zones["sensor_alive"]], 1),
-        world.passages["condition"][row] / 2.0,
-        np.stack(
-            [
-                patients["status"] / 4.0, patients["rpm0"] / 12.0, np.minimum(patients["clock_min"] / 720.0, 1.0),
-                np.clip(patients["work_min"] / 120.0, 0.0, 1.0), patients["kitted"], x[at], y[at], storey[at],
-            ],
-            1,
+    zones: int
+    passages: int
+    patients: int
+    robots: int
+
+    @property
+    def size(self) -> int:
+        """Length S of the state."""
+        return (
+            self.zones * _ZONE_STATE + self.passages + self.patients * _PATIENT_STATE + self.robots * _ROBOT_STATE + 1
         )
-        * listed[:, None],
-        np.stack(
-            [
-                robots["alive"], robots["kind"] == 0, robots["kind"] == 1, robots["kind"] == 2, robots["energy"],
-                robots["patient"] >= 0, x[robots["zone"]], y[robots["zone"]], storey[robots["zone"]],
-            ],
-            1,
-        ),
-        np.array([episodes.state.clock["step"][row] / episodes.scenario.horizon_steps]),
-    ]  # fmt: skip
-    return np.concatenate([np.asarray(part, np.float32).ravel() for part in parts])
+
+    def covering(self, other: "StateLayout") -> "StateLayout":
+        """Room for both."""
+        return StateLayout(*(max(a, b) for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+
+def state_layout(episodes: Episodes) -> StateLayout:
+    """Room for exactly the scenario of ``episodes``."""
+    world = episodes.state.world
+    return StateLayout(*(part.shape[1] for part in (world.zones, world.passages, world.patients, world.robots)))
+
+
+def state_of(episodes: Episodes, layout: StateLayout | None = None) -> np.ndarray:
+    """The truth of every row: zones, passages, patients, robots, elapsed share of the mission.
+
+    Args:
+        episodes: B rows.
+        layout: room in the vectors; None for what the scenario needs.
+
+    Returns:
+        (B, S) float32 in [0, 1], fresh.
+    """
+    layout = layout or state_layout(episodes)
+    state = np.zeros((episodes.n, layout.size), np.float32)
+    start = 0
+    for part, room, features in (
+        (_zones, layout.zones, _ZONE_STATE),
+        (_passages, layout.passages, 1),
+        (_patients, layout.patients, _PATIENT_STATE),
+        (_robots, layout.robots, _ROBOT_STATE),
+    ):
+        block = state[:, start : start + room * features].reshape(episodes.n, room, features)
+        for feature, values in enumerate(part(episodes)):
+            block[:, : values.shape[1], feature] = values
+        start += room * features
+    state[:, -1] = episodes.state.clock["step"] / episodes.scenario.horizon_steps
+    return state
+
+
+def _zones(episodes: Episodes) -> tuple[np.ndarray, ...]:
+    """Features (B, Z) of zones."""
+    zones = episodes.state.world.zones
+    return zones["damage"] / 5.0, zones["smoke"], zones["sensor_alive"]
+
+
+def _passages(episodes: Episodes) -> tuple[np.ndarray, ...]:
+    """The feature (B, E) of passages."""
+    return (episodes.state.world.passages["condition"] / 2.0,)
+
+
+def _patients(episodes: Episodes) -> tuple[np.ndarray, ...]:
+    """Features (B, P) of patients, 0 in slots without one."""
+    patients = episodes.state.world.patients
+    listed = patients["status"] != EMPTY
+    features = (
+        patients["status"] / 4.0, patients["rpm0"] / 12.0, np.minimum(patients["clock_min"] / 720.0, 1.0),
+        np.clip(patients["work_min"] / 120.0, 0.0, 1.0), patients["kitted"],
+        *_place(episodes, np.maximum(patients["zone"], 0)),
+    )  # fmt: skip
+    return tuple(feature * listed for feature in features)
+
+
+def _robots(episodes: Episodes) -> tuple[np.ndarray, ...]:
+    """Features (B, R) of robots."""
+    robots = episodes.state.world.robots
+    return (
+        robots["alive"], robots["kind"] == 0, robots["kind"] == 1, robots["kind"] == 2, robots["energy"],
+        robots["patient"] >= 0, *_place(episodes, robots["zone"]),
+    )  # fmt: skip
+
+
+def _place(episodes: Episodes, zone: np.ndarray) -> tuple[np.ndarray, ...]:
+    """x, y and storey of zones, each scaled to [0, 1] over the building."""
+    site = episodes.setup.site.zones
+    return tuple(_unit(site[name].astype(np.float32))[zone] for name in ("x_m", "y_m", "storey"))
 
 
 def graph_of(episodes: Episodes, robot: int, row: int = 0) -> dict[str, np.ndarray]:
