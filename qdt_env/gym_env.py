@@ -135,7 +135,6 @@ class HospitalRescueVectorEnv(RescueVectorEnv):
     def __init__(self, num_envs: int = 1, scenario: Any = "ward", **game: Any) -> None:
         _refuse(game, "reward")
         super().__init__(num_envs, scenario, **game)
-        self._observation = self._observation.reshape(num_envs, -1)  # a view
         shape = self._observation.shape[1:]
         self.single_observation_space = space_of_row(shape, self.layout.robots, self.codec.n, self._mask_in_info)
 
@@ -148,6 +147,11 @@ class HospitalRescueVectorEnv(RescueVectorEnv):
         observations, rewards, terminations, truncations, infos = super().step(actions)
         terminated, truncated = np.all(terminations, axis=1), np.any(truncations, axis=1)
         return observations, rewards[:, 0].astype(np.float64), terminated, truncated, infos
+
+    @property
+    def _observation(self) -> Array:
+        """The robots' observations end to end, a view."""
+        return super()._observation.reshape(self.num_envs, -1)
 
 
 def _refuse(game: dict[str, Any], *names: str) -> None:

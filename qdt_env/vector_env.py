@@ -20,7 +20,7 @@ do and however many threads share the work. B is ``num_envs``, R the robots, F `
 - A row is over when each of its robots is one or the other: ``(terminations | truncations).all(1)``.
 
 **Infos.** Arrays, first axis B: ``alive`` (B, R) bool, whose next action counts; one array (B, R) float32 for each name
-in ``qdt_env.spaces.ROBOT_INFO``; ``seed`` (B,) uint64 and ``episode`` (B,) int64, which episode the row is in;
+in ``qdt_env.spaces.ROBOT_INFO``; ``seed`` (B,) uint64 and ``episode_number`` (B,) int64, which episode the row is in;
 ``action_mask`` where asked for. In the step that ends a row ``metrics`` is there, a dict of (B,) float64 arrays by name
 (``qdt_env.engine.metrics.METRICS``), with ``_metrics`` (B,) bool saying whose.
 
@@ -142,7 +142,6 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         self._episodes = np.full(num_envs, -1, np.int64)  # -1: the row was never reset
         self._over = np.zeros(num_envs, bool)
         self._lost = np.zeros((num_envs, robots), bool)  # before the step
-        self._observation = self._mixture.out.observation  # in the shape that this face hands out
         shape = (robots, self.layout.size)
         self.single_observation_space = space_of_row(shape, robots, self.codec.n, self._mask_in_info)
         self.single_action_space = spaces.MultiDiscrete(np.full(robots, self.codec.n))
@@ -258,6 +257,11 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         self._episodes[rows] += 1
         self._begin(rows)
 
+    @property
+    def _observation(self) -> Array:
+        """The engine's observations in the shape that this face hands out."""
+        return self._mixture.out.observation
+
     def _observations(self) -> Any:
         """Observations of all rows."""
         flat = self._observation.copy() if self._copy else self._observation
@@ -272,7 +276,7 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         table = out.info.copy() if self._copy else out.info
         infos: dict[str, Any] = {name: table[:, :, k] for k, name in enumerate(ROBOT_INFO)}
         infos["alive"] = (out.terminated == 0) & ~self._over[:, None]
-        infos["seed"], infos["episode"] = self._seeds.copy(), self._episodes.copy()
+        infos["seed"], infos["episode_number"] = self._seeds.copy(), self._episodes.copy()
         if self._mask_in_info:
             infos["action_mask"] = out.mask.copy() if self._copy else out.mask
         return infos
