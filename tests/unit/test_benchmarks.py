@@ -139,3 +139,18 @@ def test_noise_speed_compares_trajectories_with_density_matrices(tmp_path: Path)
     curves, _ = run("noise_speed.py", "--crossing", "--sizes", "2x3", "--instances", "2", folder=tmp_path)
     (curve,) = curves["crossing"]
     assert all(0.0 < p <= 1.0 for name in ("xy-ring", "swap") for p in curve[name])
+
+
+@pytest.mark.slow
+def test_vector_speed_reports_every_face_beside_the_engine(tmp_path: Path) -> None:
+    results, text = run("vector_speed.py", folder=tmp_path)
+    rows = results["results"]["batched"]
+    assert {row["contestant"] for row in rows} == {
+        "Episodes.step",
+        "shared arrays",
+        "copies",
+        "dispatcher, shared",
+    }
+    assert all(SPEED | {"aim", "ratio", "cost"} <= row.keys() for row in rows)
+    assert all(row["cost"] == 0.0 for row in rows if row["contestant"] == "Episodes.step")
+    assert SPEED <= results["results"]["pettingzoo"].keys() and "PettingZoo face" in text
