@@ -105,6 +105,11 @@ class Episodes:
         self._start()
 
     @property
+    def frame(self) -> Frame:
+        """The state as compiled code takes it."""
+        return self._frames[1]
+
+    @property
     def n(self) -> int:
         """Number of rows B."""
         return int(self.state.clock.shape[0])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qdt_env.compiled import batch, rule
 from qdt_env.engine.episodes import Episodes
 from qdt_env.physical.state import EMPTY
 
@@ -53,57 +54,72 @@ def state_of(episodes: Episodes, layout: StateLayout | None = None) -> np.ndarra
     """
     layout = layout or state_layout(episodes)
     state = np.zeros((episodes.n, layout.size), np.float32)
-    start = 0
-    for part, room, features in (
-        (_zones, layout.zones, _ZONE_STATE),
-        (_passages, layout.passages, 1),
-        (_patients, layout.patients, _PATIENT_STATE),
-        (_robots, layout.robots, _ROBOT_STATE),
-    ):
-        block = state[:, start : start + room * features].reshape(episodes.n, room, features)
-        for feature, values in enumerate(part(episodes)):
-            block[:, : values.shape[1], feature] = values
-        start += room * features
-    state[:, -1] = episodes.state.clock["step"] / episodes.scenario.horizon_steps
+    site = episodes.setup.site.zones
+    place = np.stack([_unit(site[name].astype(np.float32)) for name in ("x_m", "y_m", "storey")], 1)
+    room = np.array([layout.zones, layout.passages, layout.patients], np.int64)
+    write_states(float(episodes.scenario.horizon_steps), place, room, episodes.frame, state)
     return state
 
 
-def _zones(episodes: Episodes) -> tuple[np.ndarray, ...]:
-    """Features (B, Z) of zones."""
-    zones = episodes.state.world.zones
-    return zones["damage"] / 5.0, zones["smoke"], zones["sensor_alive"]
+@batch
+def write_states(horizon_steps, place, room, state, out):
+    """Write the true state of every row.
+
+    Args:
+        horizon_steps: length of the mission.
+        place: (Z, 3) float32 x, y and storey of the zones in [0, 1].
+        room: (3,) zones, passages and patients that there is room for.
+        state: the engine's tuple.
+        out: (B, S) float32, zeros, written.
+    """
+    world = state.world
+    for b in range(out.shape[0]):
+        at = 0
+        for z in range(world.zones.shape[1]):
+            write_zone(world.zones[b, z], out[b, at + z * _ZONE_STATE :])
+        at += room[0] * _ZONE_STATE
+        for e in range(world.passages.shape[1]):
+            out[b, at + e] = world.passages[b, e].condition / np.float32(2.0)
+        at += room[1]
+        for i in range(world.patients.shape[1]):
+            if world.patients[b, i].status != EMPTY:
+                write_patient(world.patients[b, i], place, out[b, at + i * _PATIENT_STATE :])
+        at += room[2] * _PATIENT_STATE
+        for r in range(world.robots.shape[1]):
+            write_robot(world.robots[b, r], place, out[b, at + r * _ROBOT_STATE :])
+        out[b, out.shape[1] - 1] = state.clock[b].step / horizon_steps
 
 
-def _passages(episodes: Episodes) -> tuple[np.ndarray, ...]:
-    """The feature (B, E) of passages."""
-    return (episodes.state.world.passages["condition"] / 2.0,)
+@rule
+def write_zone(zone, row):
+    """Damage, smoke, whether the sensor works."""
+    row[0] = zone.damage / np.float32(5.0)
+    row[1] = zone.smoke
+    row[2] = zone.sensor_alive
 
 
-def _patients(episodes: Episodes) -> tuple[np.ndarray, ...]:
-    """Features (B, P) of patients, 0 in slots without one."""
-    patients = episodes.state.world.patients
-    listed = patients["status"] != EMPTY
-    features = (
-        patients["status"] / 4.0, patients["rpm0"] / 12.0, np.minimum(patients["clock_min"] / 720.0, 1.0),
-        np.clip(patients["work_min"] / 120.0, 0.0, 1.0), patients["kitted"],
-        *_place(episodes, np.maximum(patients["zone"], 0)),
-    )  # fmt: skip
-    return tuple(feature * listed for feature in features)
+@rule
+def write_patient(patient, place, row):
+    """Status, RPM at the start, clock, work left, kit, place."""
+    row[0] = patient.status / np.float32(4.0)
+    row[1] = patient.rpm0 / np.float32(12.0)
+    row[2] = min(patient.clock_min / np.float32(720.0), np.float32(1.0))
+    row[3] = min(max(patient.work_min / np.float32(120.0), np.float32(0.0)), np.float32(1.0))
+    row[4] = patient.kitted
+    for k in range(3):
+        row[5 + k] = place[max(patient.zone, 0), k]
 
 
-def _robots(episodes: Episodes) -> tuple[np.ndarray, ...]:
-    """Features (B, R) of robots."""
-    robots = episodes.state.world.robots
-    return (
-        robots["alive"], robots["kind"] == 0, robots["kind"] == 1, robots["kind"] == 2, robots["energy"],
-        robots["patient"] >= 0, *_place(episodes, robots["zone"]),
-    )  # fmt: skip
-
-
-def _place(episodes: Episodes, zone: np.ndarray) -> tuple[np.ndarray, ...]:
-    """x, y and storey of zones, each scaled to [0, 1] over the building."""
-    site = episodes.setup.site.zones
-    return tuple(_unit(site[name].astype(np.float32))[zone] for name in ("x_m", "y_m", "storey"))
+@rule
+def write_robot(robot, place, row):
+    """Alive, kind, energy, carrying, place."""
+    row[0] = robot.alive
+    for kind in range(3):
+        row[1 + kind] = np.float32(1.0) if robot.kind == kind else np.float32(0.0)
+    row[4] = robot.energy
+    row[5] = np.float32(1.0) if robot.patient >= 0 else np.float32(0.0)
+    for k in range(3):
+        row[6 + k] = place[robot.zone, k]
 
 
 def graph_of(episodes: Episodes, robot: int, row: int = 0) -> dict[str, np.ndarray]:
