@@ -137,6 +137,25 @@ def test_all_robots_lost_end_a_row(scenario_named: Load) -> None:
     assert seen["terminated rows"] > 0, seen
 
 
+def test_a_robot_lost_in_the_last_step_is_truncated_as_the_others_are(scenario_named: Load) -> None:
+    """Missions are cut at the very step at which a robot is lost: no mission ends half terminated, half truncated."""
+    shaking = scenario_named("shaking")
+    long = RescueVectorEnv(24, shaking, autoreset_mode="Disabled")
+    rng, record = np.random.default_rng(0), []
+    obs, _ = long.reset(seed=100)
+    terminations = np.zeros((24, 3), bool)
+    while not terminations.any():
+        record.append(draw_actions(obs["action_mask"], rng))
+        obs, _, terminations, truncations, _ = long.step(record[-1])
+        assert not truncations.any(), "no robot was lost before the horizon"
+    env = RescueVectorEnv(24, shaking, max_cycles=len(record), autoreset_mode="Disabled")
+    env.reset(seed=100)
+    for actions in record:
+        _, _, flags, ends, infos = env.step(actions)
+    assert terminations.any() and not flags.any() and ends.all()
+    assert infos["_metrics"].all() and infos["metrics"]["robots_lost"].sum() == terminations.sum()
+
+
 def test_rows_may_differ_in_building_suite_and_threats(scenario_named: Load) -> None:
     """Two generated wards of different zone degrees, a shaken one between them, six suites, several threats."""
     shaking = replace(scenario_named("shaking"), patients=24)
