@@ -1,5 +1,6 @@
 """``qdt bench advice``: what plans are worth in missions, at once, late, and from a QPU that fails or lies."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
-from training.advice_study import Outcome, advice_study, delay_lines, hostile_lines, planner_lines
+from training.advice_study import Line, Outcome, advice_study, delay_lines, hostile_lines, planner_lines
 from training.cli.report import (
     JsonFile,
     Scenario,
@@ -20,11 +21,16 @@ from training.cli.report import (
     with_interval,
     write_json,
 )
-from training.cli.sheets import Markdown, Sheet, show_sheets
+from training.cli.sheets import ALL, Markdown, Sheet, names_of, show_sheets
 
 Episodes = Annotated[int, typer.Option("--episodes", "-n", help="Missions per line, the same seeds in all.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Few lines, eight missions each.")]
 QUICK_EPISODES = 8
+GROUPS: dict[str, tuple[str, Callable[[], list[Line]]]] = {
+    "once": ("Advice at once", planner_lines),
+    "late": ("Late advice", delay_lines),
+    "shared": ("A QPU that others share", hostile_lines),
+}
 _ADVICE_HEADINGS = (
     "advice", "score, 95 %", "against greedy, paired", "against none, paired", "plans", "evaluations", "shots",
     "ms per plan", "modelled s per plan", "requests", "failed", "key bits",
@@ -40,6 +46,7 @@ def advice(
     suite: Suite = "qkd",
     threats: Threats = "mixed",
     episodes: Episodes = 32,
+    only: Annotated[str, typer.Option("--only", help=f"all, or of {', '.join(GROUPS)}; with commas.")] = ALL,
     quick: Quick = False,
     seed: Seed = 0,
     markdown: Markdown = False,
@@ -52,11 +59,11 @@ def advice(
     require(2 <= episodes <= 100_000, "episodes", episodes, "2 to 100000")
     check_file(json_file, "--json")
     mission, game = load_scenario(scenario), GameConfig(suite, threats)
-    groups = {
-        "Advice at once": planner_lines(),
-        "Late advice": delay_lines(),
-        "A QPU that others share": hostile_lines(),
-    }
+    groups = {}
+    for name in names_of(only, tuple(GROUPS)):
+        require(name in GROUPS, "only", name, f"all, or of {', '.join(GROUPS)}")
+        title, make_lines = GROUPS[name]
+        groups[title] = make_lines()
     if quick:
         episodes = min(episodes, QUICK_EPISODES)
         groups = {"Advice at once": planner_lines(("none", "greedy", "exact", "qaoa"))}

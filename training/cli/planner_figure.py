@@ -94,7 +94,7 @@ def _by_depth(panel: Any, study: "Study") -> None:
 
 
 def _by_noise(panel: Any, study: "Study") -> None:
-    panel.set_title("Errors: a shallow ring overtakes a deep swap mixer")
+    panel.set_title("Gate errors alone, no decay: a shallow ring overtakes a deep swap mixer")
     if not study.noise:
         panel.text(0.5, 0.5, "not measured", ha="center", va="center", transform=panel.transAxes)
         return

@@ -55,6 +55,7 @@ def test_planners_writes_its_results_in_every_form(tmp_path: Path, capsys: pytes
         (["planners", "--figure", "nowhere/p.png"], "--figure"),
         (["advice", "--episodes", "1"], "episodes"),
         (["advice", "--scenario", "castle"], "castle"),
+        (["advice", "--only", "never"], "only='never'"),
         (["offload", "--sizes", "3,many"], "--sizes"),
         (["offload", "--sizes", "0"], "sizes"),
         (["offload", "--latencies", "-1"], "latencies"),
