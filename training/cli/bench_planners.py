@@ -45,7 +45,7 @@ _WORDS = (
     "probabilities at fixed angles (no optimisation per instance); those of sa and tabu are runs counted.",
     "Modelled time of a circuit's shot: gates of the published Heron calibration, readout and reset; queue and "
     "compilation not included. Times of classical planners are wall times of this machine.",
-    "Noise: Pauli errors after gates alone. Idle qubits do not decay (T1, T2), which favours the long swap circuits: on "
+    "Noise: Pauli errors after gates alone. Idle qubits do not decay (T1, T2), which favours long swap circuits: on "
     "superconducting processors xy-ring would overtake them earlier.",
     "At these sizes exact classical planners take milliseconds: no quantum advantage is claimed.",
 )
