@@ -40,6 +40,11 @@ class Interval:
     level: float = 0.95
 
     @property
+    def known(self) -> bool:
+        """Whether there were samples enough for an interval."""
+        return self.low == self.low
+
+    @property
     def half_width(self) -> float:
         """Half the width of the interval."""
         return 0.5 * (self.high - self.low)
@@ -93,12 +98,12 @@ def paired_difference(first: np.ndarray, second: np.ndarray, level: float = 0.95
     return mean_interval(first - second, level)
 
 
-def said(difference: Interval, first: str, second: str) -> str:
-    """One honest sentence about a paired difference."""
-    if difference.n < 2:
+def said(difference: Interval, first: str, second: str, of: str = "seeds") -> str:
+    """One honest sentence about a paired difference, ``of`` what it has ``n`` of."""
+    if not difference.known:
         return f"{first} against {second}: one seed tells nothing."
     verb = {1: "beats", -1: "is beaten by", 0: "cannot be told apart from"}[difference.verdict]
-    return f"{first} {verb} {second} on these {difference.n} seeds."
+    return f"{first} {verb} {second} on these {difference.n} {of}."
 
 
 def mean(strata: Strata) -> np.ndarray:

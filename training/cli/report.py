@@ -124,13 +124,20 @@ def summary(missions: Missions) -> dict[str, Any]:
 
 def with_interval(interval: Interval, places: int = 3) -> str:
     """A mean and the half-width of its interval."""
-    if interval.n < 2:
+    if not interval.known:
         return f"{interval.mean:.{places}f}"
     return f"{interval.mean:.{places}f} ±{interval.half_width:.{places}f}"
 
 
+def with_ends(interval: Interval, places: int = 3) -> str:
+    """An estimate and its interval's ends, which need not lie evenly about it."""
+    if not interval.known:
+        return f"{interval.mean:,.{places}f}"
+    return f"{interval.mean:,.{places}f} [{interval.low:,.{places}f}, {interval.high:,.{places}f}]"
+
+
 def signed(interval: Interval, places: int = 3) -> str:
     """A difference and its interval's ends, all with their signs."""
-    if interval.n < 2:
+    if not interval.known:
         return f"{interval.mean:+.{places}f}"
     return f"{interval.mean:+.{places}f} [{interval.low:+.{places}f}, {interval.high:+.{places}f}]"

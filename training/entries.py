@@ -1,0 +1,117 @@
+"""Who is evaluated: a policy, an advisor, and what is changed for it alone, such as another suite for an ablation."""
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from agents.heuristics import make_policy
+from agents.planning import make_planner
+from qdt_env.engine.episodes import GameConfig
+from qdt_env.records import require
+from qdt_env.scenario import ScenarioConfig
+from qdt_env.spaces import ActionCodec, ObservationLayout
+from training.rollout import NO_ADVISOR, advisor_names
+
+CHECKPOINT = ".safetensors"
+CHANGES = ("suite", "threats", "channel", "trust")  # what an entry may have otherwise than the others
+_SWITCH = {"on": True, "off": False}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of an evaluation.
+
+    Attributes:
+        policy: a name that ``run_missions`` takes, or the path of a checkpoint.
+        advisor: one of ``training.rollout.advisor_names``.
+        changes: (what, to what) of :data:`CHANGES`, for this entry alone: suite, threats and channel by name, trust
+            "on" or "off" (off: the twin counts every source fully).
+    """
+
+    policy: str
+    advisor: str = NO_ADVISOR
+    changes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As :func:`parse_entry` reads it: "gain+exact@suite=psk"."""
+        changes = ",".join(f"{what}={value}" for what, value in self.changes)
+        advised = "" if self.advisor == NO_ADVISOR else f"+{self.advisor}"
+        return self.policy + advised + (f"@{changes}" if changes else "")
+
+    @property
+    def label(self) -> str:
+        """For tables and figures: of a checkpoint's path only the file and its folder."""
+        path = Path(self.policy)
+        short = "/".join([*path.parts[-2:-1], path.stem]) if path.suffix == CHECKPOINT else self.policy
+        return short + self.name[len(self.policy) :]
+
+    @property
+    def key(self) -> str:
+        """The name, and for a checkpoint its SHA-256: another policy under the same path is another key."""
+        path = Path(self.policy)
+        if path.suffix != CHECKPOINT or not path.is_file():
+            return self.name
+        return f"{self.name}#{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def parse_entry(text: str) -> Entry:
+    """Read "policy", "policy+advisor", either with "@suite=...,threats=...,channel=...,trust=off" behind it.
+
+    Raises:
+        ValueError: an unknown advisor or change. Whether there is such a policy, :func:`check_entry` finds out.
+    """
+    player, at, changes = text.rpartition("@")
+    if not at or "=" not in changes:
+        player, changes = text, ""
+    policy, plus, advisor = player.rpartition("+")
+    if not plus or (player.endswith(CHECKPOINT) and advisor not in advisor_names()):
+        policy, advisor = player, NO_ADVISOR
+    require(bool(policy), "policy", text, "a name, POLICY+ADVISOR, or either with @CHANGE=VALUE behind it")
+    require(advisor in advisor_names(), "advisor", advisor, f"one of {', '.join(advisor_names())}")
+    return Entry(policy, advisor, tuple(_change(text, part) for part in changes.split(",")) if changes else ())
+
+
+def _change(text: str, part: str) -> tuple[str, str]:
+    """One "what=value"."""
+    what, equals, value = part.partition("=")
+    require(bool(equals) and what in CHANGES, "policy", text, f"behind @ one or more of {', '.join(CHANGES)}, as X=Y")
+    require(what != "trust" or value in _SWITCH, "trust", value, "on or off")
+    return what, value
+
+
+def applied(entry: Entry, scenario: ScenarioConfig, game: GameConfig) -> tuple[ScenarioConfig, GameConfig]:
+    """Scenario and game with the entry's changes.
+
+    Raises:
+        ValueError: an unknown suite, threat or channel.
+    """
+    changes: dict[str, Any] = dict(entry.changes)
+    if "trust" in changes:
+        scenario = replace(scenario, twin=replace(scenario.twin, trust_on=_SWITCH[changes.pop("trust")]))
+    return scenario, replace(game, **changes)
+
+
+def check_entry(entry: Entry, scenario: ScenarioConfig, game: GameConfig) -> None:
+    """Find out before hours of play whether policy and advisor are there and can play this game together.
+
+    Raises:
+        ValueError: naming what was given and what is allowed.
+    """
+    _, game = applied(entry, scenario, game)
+    slots, passages = scenario.patient_slots, scenario.building.max_degree
+    layout = ObservationLayout(slots, passages, len(scenario.team))
+    make_policy(entry.policy, layout, ActionCodec(game.control, slots, passages))
+    alone = entry.advisor == NO_ADVISOR
+    require(alone or entry.policy != "wait", "advisor", entry.advisor, "'none' with policy 'wait'")
+    require(alone or game.control == "task", "control", game.control, "'task' for a policy that follows advice")
+    if not alone:
+        make_planner(entry.advisor)  # its package may not be installed
+
+
+def scenario_digest(scenario: ScenarioConfig) -> str:
+    """SHA-256 (hex) over the building and every parameter but the name."""
+    kept = [field.name for field in fields(scenario) if field.name not in ("name", "building")]
+    text = "\n".join([scenario.building.digest(), *(f"{name}={getattr(scenario, name)!r}" for name in kept)])
+    return hashlib.sha256(text.encode()).hexdigest()
