@@ -8,6 +8,7 @@ from rich.console import Console
 
 from training.cli import bench, building, ledger
 from training.cli.demo import demo
+from training.cli.evaluation import compare, eval_
 from training.cli.link import link
 from training.cli.run import run
 from training.cli.threats import threats
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(run)
+app.command("eval")(eval_)
+app.command()(compare)
 app.command()(threats)
 app.command()(link)
 app.command()(validate)

@@ -1,0 +1,176 @@
+"""``qdt eval`` and ``qdt compare``: policies on the same held-out seeds, with intervals that say what is known."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agents.heuristics import POLICY_NAMES
+from qdt_env.engine.episodes import GameConfig
+from qdt_env.records import require
+from qdt_env.scenario import ScenarioConfig, load_scenario
+from training.cli.evaluation_sheets import compare_sheets, compare_words, eval_sheets, eval_words, title_of
+from training.cli.report import Channel, JsonFile, Suite, Threats, check_file, progress_bar, write_json
+from training.cli.sheets import Markdown, show_sheets
+from training.cli.spreading import RayAddress, RayFlag, chosen_spread
+from training.comparison import contests, profiles, standings
+from training.entries import Entry, parse_entry
+from training.evaluate import CHUNK, FIRST_SEED, Evaluation, Spread, Trial, evaluate
+from training.rollout import advisor_names
+
+_POLICY = (
+    f"A policy: {', '.join(POLICY_NAMES)}, or the path of a .safetensors checkpoint. With +ADVISOR behind it "
+    f"({', '.join(advisor_names()[1:])}), and with @suite=, threats=, channel= or trust=off for what it has otherwise."
+)
+Policies = Annotated[list[str], typer.Argument(metavar="POLICY...", help=_POLICY)]
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Option("--scenario", help="Once or more; ward, clinic, hospital or a building file. ward if none is given."),
+]
+Control = Annotated[str, typer.Option("--control", help="task or move.")]
+Episodes = Annotated[int, typer.Option("--episodes", "-n", help="Missions per policy and scenario, the same seeds.")]
+HeldOut = Annotated[int, typer.Option("--seed", "-s", min=0, help="First seed; training takes its seeds from below.")]
+Chunk = Annotated[int, typer.Option("--chunk", help="Missions that are played, kept and spread together.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder that keeps the missions as they are played.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Take the missions that --out holds, play those it lacks.")]
+Figure = Annotated[Path | None, typer.Option("--figure", help="Also draw profiles and differences to this file.")]
+
+
+def eval_(
+    policies: Policies,
+    scenario: Scenarios = None,
+    suite: Suite = "qkd",
+    threats: Threats = "mixed",
+    channel: Channel = "statistical",
+    control: Control = "task",
+    episodes: Episodes = 64,
+    seed: HeldOut = FIRST_SEED,
+    chunk: Chunk = CHUNK,
+    out: Out = None,
+    resume: Resume = False,
+    ray: RayFlag = False,
+    ray_address: RayAddress = None,
+    markdown: Markdown = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Play a policy on held-out seeds: interquartile means and means of score, lives, triage and security, 95 %.
+
+    Examples: `qdt eval gain` · `qdt eval gain+exact --scenario ward --scenario clinic --json gain.json` ·
+    `qdt eval runs/mine/policy.safetensors -n 256 --out runs/mine/eval --resume`
+    """
+    check_file(json_file, "--json")
+    entries, missions = [parse_entry(text) for text in policies], _missions(scenario)
+    trial = Trial(missions, GameConfig(suite, threats, control, channel=channel))
+    spread = chosen_spread(ray, ray_address)
+    evaluation = _play(trial, entries, seed, episodes, chunk=chunk, out=out, resume=resume, spread=spread)
+    found = standings(evaluation)
+    if json_file is not None:
+        results = {"standings": [one.to_dict() for one in found], **_raw(evaluation)}
+        write_json(json_file, "eval", _config(trial, scenario, entries, seed, episodes), results)
+    show_sheets(title_of(trial, evaluation), eval_sheets(found), eval_words(evaluation), markdown)
+
+
+def compare(
+    policies: Policies,
+    scenario: Scenarios = None,
+    suite: Suite = "qkd",
+    threats: Threats = "mixed",
+    channel: Channel = "statistical",
+    control: Control = "task",
+    episodes: Episodes = 64,
+    seed: HeldOut = FIRST_SEED,
+    chunk: Chunk = CHUNK,
+    out: Out = None,
+    resume: Resume = False,
+    ray: RayFlag = False,
+    ray_address: RayAddress = None,
+    figure: Figure = None,
+    markdown: Markdown = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Compare policies with the first of them, seed by seed on the same held-out seeds: who is better, and how sure.
+
+    Examples: `qdt compare gain nearest gain+exact` · `qdt compare gain gain@suite=plaintext gain@trust=off` ·
+    `qdt compare gain runs/mine/policy.safetensors --scenario ward --scenario clinic.json -n 256 --figure compare.png`
+    """
+    require(len(policies) >= 2, "policies", policies, "two or more, the first the reference")
+    check_file(json_file, "--json")
+    check_file(figure, "--figure")
+    entries, missions = [parse_entry(text) for text in policies], _missions(scenario)
+    trial = Trial(missions, GameConfig(suite, threats, control, channel=channel))
+    spread = chosen_spread(ray, ray_address)
+    evaluation = _play(trial, entries, seed, episodes, chunk=chunk, out=out, resume=resume, spread=spread)
+    alone, against = standings(evaluation), contests(evaluation)
+    title = title_of(trial, evaluation)
+    if json_file is not None:
+        curves = {entry.name: vars(profile) for entry, profile in profiles(evaluation).items()}
+        results = {
+            "standings": [one.to_dict() for one in alone],
+            "contests": [one.to_dict() for one in against],
+            "profiles": curves,
+            **_raw(evaluation),
+        }
+        write_json(json_file, "compare", _config(trial, scenario, entries, seed, episodes), results)
+    if figure is not None:
+        from training.cli.compare_figure import draw_comparison  # loads matplotlib
+
+        draw_comparison(profiles(evaluation), against, title, figure)
+    show_sheets(title, compare_sheets(alone, against), compare_words(evaluation, against), markdown)
+
+
+def _missions(given: list[str] | None) -> dict[str, ScenarioConfig]:
+    """Scenarios by name; two buildings of one name go by what was given.
+
+    Raises:
+        ValueError: a scenario given twice, or one that is not there.
+    """
+    texts = given or ["ward"]
+    require(len(set(texts)) == len(texts), "--scenario", texts, "each once")
+    loaded = {text: load_scenario(text) for text in texts}
+    names = [mission.name for mission in loaded.values()]
+    return {mission.name if names.count(mission.name) == 1 else text: mission for text, mission in loaded.items()}
+
+
+def _play(
+    trial: Trial,
+    entries: list[Entry],
+    seed: int,
+    episodes: int,
+    *,
+    chunk: int,
+    out: Path | None,
+    resume: bool,
+    spread: Spread,
+) -> Evaluation:
+    """The evaluation, with a progress bar."""
+    require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
+    require(out is None or out.is_dir() or not out.exists(), "--out", str(out), "a folder")
+    with progress_bar() as begin:
+        done = begin(f"{len(entries)} x {episodes} missions", episodes * len(entries) * len(trial.scenarios))
+        seeds = range(seed, seed + episodes)
+        return evaluate(trial, entries, seeds, chunk=chunk, spread=spread, out=out, resume=resume, progress=done)
+
+
+def _config(trial: Trial, scenario: list[str] | None, entries: list[Entry], seed: int, episodes: int) -> dict[str, Any]:
+    """What is needed to repeat it."""
+    return {
+        "scenarios": scenario or ["ward"],
+        "policies": [entry.key for entry in entries],
+        "seed": seed,
+        "episodes": episodes,
+        "trial": trial.config(),
+    }
+
+
+def _raw(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything per seed, and what it cost."""
+
+    def nested(found: dict[tuple[str, str], Any]) -> dict[str, Any]:
+        return {name: {one.name: found[name, one.name] for one in evaluation.entries} for name in evaluation.scenarios}
+
+    return {
+        "seeds": evaluation.seeds,
+        "missions": nested(evaluation.metrics),
+        "planner": nested(evaluation.spent),
+        "wall_s": nested(evaluation.wall_s),
+    }
