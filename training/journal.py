@@ -42,7 +42,7 @@ class Journal:
             self._check(lines[0], here, resume)
             self.records = [_read(path, number, line) for number, line in enumerate(lines[1:], 2)]
         elif whole < _size(path) and not resume:
-            raise ValueError(f"{path} is there already; allowed is a file that is not, or to resume it")
+            raise ValueError(f"{path} is there already; allowed is another place, or --resume")
         self._file = path.open("r+b" if path.exists() else "w+b")
         self._file.truncate(whole)
         self._file.seek(whole)
@@ -75,7 +75,7 @@ class Journal:
         if other:
             raise ValueError(f"{self.path} holds results of another configuration: {'; '.join(other)}")
         if not resume:
-            raise ValueError(f"{self.path} holds results already; allowed is another place, or to resume it")
+            raise ValueError(f"{self.path} holds results already; allowed is another place, or --resume")
 
 
 def _differences(there: Record, here: Record) -> Iterator[str]:

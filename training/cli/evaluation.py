@@ -145,10 +145,15 @@ def _play(
     """The evaluation, with a progress bar."""
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
     require(out is None or out.is_dir() or not out.exists(), "--out", str(out), "a folder")
-    with progress_bar() as begin:
-        done = begin(f"{len(entries)} x {episodes} missions", episodes * len(entries) * len(trial.scenarios))
-        seeds = range(seed, seed + episodes)
-        return evaluate(trial, entries, seeds, chunk=chunk, spread=spread, out=out, resume=resume, progress=done)
+    seeds, places = range(seed, seed + episodes), len(entries) * len(trial.scenarios)
+    try:
+        with progress_bar() as begin:
+            done = begin(f"{places} x {episodes} missions", places * episodes)
+            return evaluate(trial, entries, seeds, chunk=chunk, spread=spread, out=out, resume=resume, progress=done)
+    except KeyboardInterrupt:
+        if out is not None:
+            typer.echo(f"Interrupted. What was played is in {out}; the same command with --resume goes on.", err=True)
+        raise
 
 
 def _config(trial: Trial, scenario: list[str] | None, entries: list[Entry], seed: int, episodes: int) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_a_cut_first_line_is_not_overwritten_unasked(tmp_path: Path) -> None:
 def test_results_are_not_gone_on_with_unasked(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     before = written(path, 1)
-    with pytest.raises(ValueError, match="holds results already; allowed is another place, or to resume it"):
+    with pytest.raises(ValueError, match="holds results already; allowed is another place, or --resume"):
         Journal(path, CONFIG, resume=False)
     assert path.read_bytes() == before
 
