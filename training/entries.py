@@ -47,13 +47,11 @@ class Entry:
         short = "/".join([*path.parts[-2:-1], path.stem]) if path.suffix == CHECKPOINT else self.policy
         return short + self.name[len(self.policy) :]
 
-    @property
-    def key(self) -> str:
-        """The name, and for a checkpoint its SHA-256: another policy under the same path is another key."""
-        path = Path(self.policy)
-        if path.suffix != CHECKPOINT or not path.is_file():
-            return self.name
-        return f"{self.name}#{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+def checkpoint_digest(policy: str) -> str:
+    """SHA-256 (hex) of the checkpoint that a policy is, "" for a policy by name or a file that is not there."""
+    path = Path(policy)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == CHECKPOINT and path.is_file() else ""
 
 
 def parse_entry(text: str) -> Entry:

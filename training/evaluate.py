@@ -17,7 +17,7 @@ from qdt_env.engine.episodes import GameConfig
 from qdt_env.engine.metrics import NOT_YET
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
-from training.entries import Entry, applied, check_entry, scenario_digest
+from training.entries import Entry, applied, check_entry, checkpoint_digest, scenario_digest
 from training.journal import Journal, Record
 from training.rollout import run_missions
 
@@ -40,6 +40,7 @@ class Job:
         scenario, game: what is played, the entry's changes made.
         policy, advisor, settings: as of ``training.rollout.run_missions``.
         seeds: one per mission.
+        digest: of the policy's checkpoint, "" for a policy by name.
     """
 
     scenario: ScenarioConfig
@@ -47,6 +48,7 @@ class Job:
     policy: str
     advisor: str
     seeds: tuple[int, ...]
+    digest: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,7 +74,13 @@ def in_process(
 
 
 def play_chunk(job: Job) -> Record:
-    """The missions of a chunk as plain data: metrics by name, (N,) each, what the planners spent, wall time [s]."""
+    """The missions of a chunk as plain data: metrics by name, (N,) each, what the planners spent, wall time [s].
+
+    Raises:
+        ValueError: the checkpoint is not the one it was when the evaluation began.
+    """
+    same = checkpoint_digest(job.policy) == job.digest
+    require(same, "policy", job.policy, "a checkpoint that stays as it is, and is the same everywhere")
     played = run_missions(job.scenario, job.game, job.policy, job.advisor, job.seeds, **job.settings)
     return {
         "metrics": {name: values.tolist() for name, values in played.metrics.items()},
@@ -118,6 +126,7 @@ class Evaluation:
         spent: by (scenario, name of the entry), sums over the missions, see ``Spent.to_dict``; empty without advisor.
             Of a chunk that holds other missions, too, the share of those asked for.
         wall_s: by (scenario, name of the entry), wall time of the missions [s], likewise.
+        digests: SHA-256 (hex) of the checkpoint, by name of the entry; "" for a policy by name.
     """
 
     scenarios: tuple[str, ...]
@@ -126,6 +135,7 @@ class Evaluation:
     metrics: dict[tuple[str, str], dict[str, np.ndarray]]
     spent: dict[tuple[str, str], dict[str, float]]
     wall_s: dict[tuple[str, str], float]
+    digests: dict[str, str] = field(default_factory=dict)
 
     def samples(self, entry: Entry, metric: str, scenarios: Sequence[str] = ()) -> list[np.ndarray]:
         """A metric, one (n,) array per scenario (all, if none is named); missions without it are left out."""
@@ -179,14 +189,14 @@ def evaluate(
     entries, numbers = tuple(entries), [int(seed) for seed in seeds]
     _check(trial, entries, numbers, chunk)
     require(out is not None or not resume, "resume", resume, "only with a folder that results are kept in")
-    keys = {entry: entry.key for entry in entries}  # read once: a checkpoint may be replaced meanwhile
+    digests = {entry: checkpoint_digest(entry.policy) for entry in entries}
     if out is None:
-        board = _Board(trial, keys, ())
+        board = _Board(trial, digests, ())
         _fill(board, numbers, chunk, spread, None, progress)
         return board.evaluation(numbers)
     out.mkdir(parents=True, exist_ok=True)
     with Journal(out / JOURNAL, trial.config(), resume) as journal:
-        board = _Board(trial, keys, journal.records)
+        board = _Board(trial, digests, journal.records)
         _fill(board, numbers, chunk, spread, journal, progress)
         return board.evaluation(numbers)
 
@@ -232,11 +242,13 @@ def _fill(
 class _Board:
     """What is there by scenario, entry and seed."""
 
-    def __init__(self, trial: Trial, keys: dict[Entry, str], records: Iterable[Record]) -> None:
-        """The records of the entries in ``keys``; others are left where they are."""
-        self.trial, self.keys = trial, keys
+    def __init__(self, trial: Trial, digests: dict[Entry, str], records: Iterable[Record]) -> None:
+        """The records of these entries and digests of their checkpoints; others are left where they are."""
+        self.trial, self.digests = trial, digests
+        # Another checkpoint under the same path is another key.
+        self.keys = {entry: f"{entry.name}#{digest}" if digest else entry.name for entry, digest in digests.items()}
         self.cells: dict[tuple[str, str], dict[int, tuple[Record, int]]] = {
-            (scenario, key): {} for scenario in trial.scenarios for key in keys.values()
+            (scenario, key): {} for scenario in trial.scenarios for key in self.keys.values()
         }
         for record in records:
             if (record["scenario"], record["entry"]) in self.cells:
@@ -262,7 +274,7 @@ class _Board:
     def job(self, scenario: str, entry: Entry, seeds: tuple[int, ...]) -> Job:
         """A chunk as a job."""
         played, game = applied(entry, self.trial.scenarios[scenario], self.trial.game)
-        return Job(played, game, entry.policy, entry.advisor, seeds, dict(self.trial.settings))
+        return Job(played, game, entry.policy, entry.advisor, seeds, self.digests[entry], dict(self.trial.settings))
 
     def evaluation(self, seeds: list[int]) -> Evaluation:
         """Everything about ``seeds``, in their order."""
@@ -279,7 +291,8 @@ class _Board:
                 wall_s[place] = costs.pop("mission_s")
                 spent[place] = costs
         scenarios, entries = tuple(self.trial.scenarios), tuple(self.keys)
-        return Evaluation(scenarios, entries, np.array(seeds, np.uint64), metrics, spent, wall_s)
+        digests = {entry.name: digest for entry, digest in self.digests.items()}
+        return Evaluation(scenarios, entries, np.array(seeds, np.uint64), metrics, spent, wall_s, digests)
 
 
 def _share(record: Record) -> dict[str, float]:

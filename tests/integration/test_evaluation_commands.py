@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -193,3 +194,15 @@ def test_a_killed_comparison_goes_on_to_the_same_end(tmp_path: Path) -> None:
     subprocess.run(given(tmp_path / "killed", "--resume", "--json", str(again)), check=True, capture_output=True)
     assert missions(again) == missions(report)
     assert journal.read_bytes().count(b"\n") == 1 + 24
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    find_spec("ray") is None or find_spec("training.cluster") is None, reason="needs Ray and training.cluster"
+)
+def test_over_ray_is_as_in_process(tmp_path: Path) -> None:
+    reports = [tmp_path / "here.json", tmp_path / "spread.json"]
+    for report, more in zip(reports, ([], ["--ray"]), strict=True):
+        given = ["compare", "gain", "random+exact", "-n", "6", "--chunk", "2", "--json", str(report), *more]
+        subprocess.run([sys.executable, "-m", "training.cli.main", *given], check=True, capture_output=True)
+    assert missions(reports[0]) == missions(reports[1])

@@ -13,8 +13,8 @@ from training.cli.evaluation_sheets import compare_sheets, compare_words, eval_s
 from training.cli.report import Channel, JsonFile, Suite, Threats, check_file, progress_bar, write_json
 from training.cli.sheets import Markdown, show_sheets
 from training.cli.spreading import RayAddress, RayFlag, chosen_spread
-from training.comparison import contests, profiles, standings
-from training.entries import Entry, parse_entry
+from training.comparison import Contest, Standing, contests, profiles, standings
+from training.entries import parse_entry
 from training.evaluate import CHUNK, FIRST_SEED, Evaluation, Spread, Trial, evaluate
 from training.rollout import advisor_names
 
@@ -59,14 +59,12 @@ def eval_(
     `qdt eval runs/mine/policy.safetensors -n 256 --out runs/mine/eval --resume`
     """
     check_file(json_file, "--json")
-    entries, missions = [parse_entry(text) for text in policies], _missions(scenario)
-    trial = Trial(missions, GameConfig(suite, threats, control, channel=channel))
-    spread = chosen_spread(ray, ray_address)
-    evaluation = _play(trial, entries, seed, episodes, chunk=chunk, out=out, resume=resume, spread=spread)
+    game, spread = GameConfig(suite, threats, control, channel=channel), chosen_spread(ray, ray_address)
+    trial, evaluation = _play(policies, scenario, game, seed, episodes, chunk, out, resume, spread)
     found = standings(evaluation)
     if json_file is not None:
         results = {"standings": [one.to_dict() for one in found], **_raw(evaluation)}
-        write_json(json_file, "eval", _config(trial, scenario, entries, seed, episodes), results)
+        write_json(json_file, "eval", _config(trial, evaluation, scenario), results)
     show_sheets(title_of(trial, evaluation), eval_sheets(found), eval_words(evaluation), markdown)
 
 
@@ -96,21 +94,12 @@ def compare(
     require(len(policies) >= 2, "policies", policies, "two or more, the first the reference")
     check_file(json_file, "--json")
     check_file(figure, "--figure")
-    entries, missions = [parse_entry(text) for text in policies], _missions(scenario)
-    trial = Trial(missions, GameConfig(suite, threats, control, channel=channel))
-    spread = chosen_spread(ray, ray_address)
-    evaluation = _play(trial, entries, seed, episodes, chunk=chunk, out=out, resume=resume, spread=spread)
+    game, spread = GameConfig(suite, threats, control, channel=channel), chosen_spread(ray, ray_address)
+    trial, evaluation = _play(policies, scenario, game, seed, episodes, chunk, out, resume, spread)
     alone, against = standings(evaluation), contests(evaluation)
     title = title_of(trial, evaluation)
     if json_file is not None:
-        curves = {entry.name: vars(profile) for entry, profile in profiles(evaluation).items()}
-        results = {
-            "standings": [one.to_dict() for one in alone],
-            "contests": [one.to_dict() for one in against],
-            "profiles": curves,
-            **_raw(evaluation),
-        }
-        write_json(json_file, "compare", _config(trial, scenario, entries, seed, episodes), results)
+        write_json(json_file, "compare", _config(trial, evaluation, scenario), _results(evaluation, alone, against))
     if figure is not None:
         from training.cli.compare_figure import draw_comparison  # loads matplotlib
 
@@ -132,38 +121,51 @@ def _missions(given: list[str] | None) -> dict[str, ScenarioConfig]:
 
 
 def _play(
-    trial: Trial,
-    entries: list[Entry],
+    policies: list[str],
+    scenario: list[str] | None,
+    game: GameConfig,
     seed: int,
     episodes: int,
-    *,
     chunk: int,
     out: Path | None,
     resume: bool,
     spread: Spread,
-) -> Evaluation:
+) -> tuple[Trial, Evaluation]:
     """The evaluation, with a progress bar."""
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
     require(out is None or out.is_dir() or not out.exists(), "--out", str(out), "a folder")
+    entries, trial = [parse_entry(text) for text in policies], Trial(_missions(scenario), game)
     seeds, places = range(seed, seed + episodes), len(entries) * len(trial.scenarios)
     try:
         with progress_bar() as begin:
             done = begin(f"{places} x {episodes} missions", places * episodes)
-            return evaluate(trial, entries, seeds, chunk=chunk, spread=spread, out=out, resume=resume, progress=done)
+            found = evaluate(trial, entries, seeds, chunk=chunk, spread=spread, out=out, resume=resume, progress=done)
     except KeyboardInterrupt:
         if out is not None:
             typer.echo(f"Interrupted. What was played is in {out}; the same command with --resume goes on.", err=True)
         raise
+    return trial, found
 
 
-def _config(trial: Trial, scenario: list[str] | None, entries: list[Entry], seed: int, episodes: int) -> dict[str, Any]:
+def _config(trial: Trial, evaluation: Evaluation, scenario: list[str] | None) -> dict[str, Any]:
     """What is needed to repeat it."""
     return {
         "scenarios": scenario or ["ward"],
-        "policies": [entry.key for entry in entries],
-        "seed": seed,
-        "episodes": episodes,
+        "policies": [entry.name for entry in evaluation.entries],
+        "checkpoints": {name: digest for name, digest in evaluation.digests.items() if digest},
+        "seed": int(evaluation.seeds[0]),
+        "episodes": evaluation.seeds.size,
         "trial": trial.config(),
+    }
+
+
+def _results(evaluation: Evaluation, alone: list[Standing], against: list[Contest]) -> dict[str, Any]:
+    """Everything ``qdt compare`` found, as plain numbers."""
+    return {
+        "standings": [one.to_dict() for one in alone],
+        "contests": [one.to_dict() for one in against],
+        "profiles": {entry.name: vars(profile) for entry, profile in profiles(evaluation).items()},
+        **_raw(evaluation),
     }
 
 

@@ -10,7 +10,7 @@ from training.statistics import Interval, said
 
 _PLACES = {
     "score": 3, "lives_saved": 2, "survivors": 2, "handed_over": 2, "reds_treated_60min": 3, "overtriage": 3,
-    "undertriage": 3, "robots_lost": 2, "stale_decisions": 1, "deceived_decisions": 1, "messages_rejected": 1,
+    "undertriage": 3, "robots_lost": 2, "stale_decisions": 2, "deceived_decisions": 2, "messages_rejected": 1,
     "messages_forged": 1, "messages_exposed": 1, "key_bits": 0,
 }  # fmt: skip
 _METHOD = "Intervals: 95 %, bootstrap over missions{strata}, widened for few missions as Student's."
@@ -85,7 +85,7 @@ def compare_words(evaluation: Evaluation, against: Sequence[Contest]) -> list[st
         of = "missions" if one.scope == ALL_SCENARIOS else "seeds"
         verdict = said(one.score, one.entry.label, one.reference.label, of)
         sentences.append(f"{one.scope}: {signed(one.score)}: {verdict}")
-    several = len(evaluation.entries) > 2
+    several = len(against) > 1
     caution = (
         "Several comparisons: each has its own 95 %; one in twenty of no difference is starred." if several else ""
     )

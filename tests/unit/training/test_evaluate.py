@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.heuristics import make_policy
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.engine.metrics import METRICS, NOT_YET
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
@@ -149,6 +150,50 @@ def test_a_lost_chunk_is_not_passed_over(trial: Trial) -> None:
 
     with pytest.raises(RuntimeError, match="1 of 2 chunks were played without a result"):
         evaluate(trial, ENTRIES[:2], SEEDS[:2], spread=losing)
+
+
+class FromFile:
+    """Waits if its file says so, else plays the heuristic: stands in for a learned policy."""
+
+    def __init__(self, path: str, layout: Any, codec: Any) -> None:
+        kind = Path(path).read_text() if path.endswith(".safetensors") else path
+        self.policy = make_policy(kind, layout, codec)
+        self.name, self.perfect_information, self.act = path, False, self.policy.act
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for module in ("training.rollout", "training.entries"):
+        monkeypatch.setattr(f"{module}.make_policy", FromFile)
+    path = tmp_path / "p.safetensors"
+    path.write_text("gain")
+    return path
+
+
+def test_a_new_checkpoint_under_the_same_path_is_played_anew(trial: Trial, tmp_path: Path, checkpoint: Path) -> None:
+    entries, out = [Entry("gain"), Entry(str(checkpoint))], tmp_path / "kept"
+    first = evaluate(trial, entries, SEEDS[:2], out=out)
+    lives = [first.metrics["ward", entry.name]["survivors"] for entry in entries]
+    assert (lives[0] == lives[1]).all() and len(first.digests[str(checkpoint)]) == 64
+    checkpoint.write_text("wait")
+    second = evaluate(trial, entries, SEEDS[:2], out=out, resume=True)
+    assert not second.metrics["ward", str(checkpoint)]["decisions"].any()
+    assert len((out / JOURNAL).read_text().splitlines()) == 4
+    checkpoint.write_text("gain")
+    assert same(first, evaluate(trial, entries, SEEDS[:2], out=out, resume=True, spread=stopping_after(0)))
+
+
+def test_a_checkpoint_that_changes_meanwhile_is_not_mixed_with_itself(
+    trial: Trial, tmp_path: Path, checkpoint: Path
+) -> None:
+    def rewritten(done: int) -> None:
+        if done:
+            checkpoint.write_text("wait")
+
+    entry, out = Entry(str(checkpoint)), tmp_path / "kept"
+    with pytest.raises(ValueError, match="a checkpoint that stays as it is"):
+        evaluate(trial, [entry], SEEDS[:2], chunk=1, out=out, progress=rewritten)
+    assert len((out / JOURNAL).read_text().splitlines()) == 2
 
 
 def test_a_chunk_is_plain_data(trial: Trial) -> None:
