@@ -274,7 +274,9 @@ class _Board:
     def job(self, scenario: str, entry: Entry, seeds: tuple[int, ...]) -> Job:
         """A chunk as a job."""
         played, game = applied(entry, self.trial.scenarios[scenario], self.trial.game)
-        return Job(played, game, entry.policy, entry.advisor, seeds, self.digests[entry], dict(self.trial.settings))
+        digest = self.digests[entry]
+        policy = str(Path(entry.policy).absolute()) if digest else entry.policy  # a worker may stand elsewhere
+        return Job(played, game, policy, entry.advisor, seeds, digest, dict(self.trial.settings))
 
     def evaluation(self, seeds: list[int]) -> Evaluation:
         """Everything about ``seeds``, in their order."""

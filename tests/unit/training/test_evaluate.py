@@ -183,6 +183,18 @@ def test_a_new_checkpoint_under_the_same_path_is_played_anew(trial: Trial, tmp_p
     assert same(first, evaluate(trial, entries, SEEDS[:2], out=out, resume=True, spread=stopping_after(0)))
 
 
+def test_a_checkpoint_is_found_from_where_a_worker_stands(
+    trial: Trial, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(function: Any, jobs: Any, *, progress: Any = None) -> Iterator[tuple[int, Record]]:
+        monkeypatch.chdir("/")
+        yield from in_process(function, jobs)
+
+    monkeypatch.chdir(tmp_path)
+    found = evaluate(trial, [Entry(checkpoint.name)], SEEDS[:1], spread=elsewhere)
+    assert found.metrics["ward", checkpoint.name]["decisions"].all()
+
+
 def test_a_checkpoint_that_changes_meanwhile_is_not_mixed_with_itself(
     trial: Trial, tmp_path: Path, checkpoint: Path
 ) -> None:
