@@ -240,6 +240,12 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         """Space of :meth:`state`."""
         return spaces.Box(0.0, 1.0, (self.num_envs, self._mixture.state_layout.size), np.float32)
 
+    @property
+    def state_sizes(self) -> tuple[int, int, int, int]:
+        """Zones, passages, patients and robots that :meth:`state` has room for, in its order."""
+        layout = self._mixture.state_layout
+        return layout.zones, layout.passages, layout.patients, layout.robots
+
     def metrics(self) -> dict[str, Array]:
         """Metrics of every row's episode as it stands (ground truth, for scoring), (B,) float64 each."""
         return self._mixture.metrics_of(np.arange(self.num_envs))

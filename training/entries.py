@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from agents.heuristics import make_policy
+from agents.policies import LEARNED, SHIPPED, SUFFIX, make_policy
 from agents.planning import make_planner
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
@@ -13,7 +13,6 @@ from qdt_env.scenario import ScenarioConfig
 from qdt_env.spaces import ActionCodec, ObservationLayout
 from training.rollout import NO_ADVISOR, advisor_names
 
-CHECKPOINT = ".safetensors"
 CHANGES = ("suite", "threats", "channel", "trust")  # what an entry may have otherwise than the others
 _SWITCH = {"on": True, "off": False}
 
@@ -44,14 +43,14 @@ class Entry:
     def label(self) -> str:
         """For tables and figures: of a checkpoint's path only the file and its folder."""
         path = Path(self.policy)
-        short = "/".join([*path.parts[-2:-1], path.stem]) if path.suffix == CHECKPOINT else self.policy
+        short = "/".join([*path.parts[-2:-1], path.stem]) if path.suffix == SUFFIX else self.policy
         return short + self.name[len(self.policy) :]
 
 
 def checkpoint_digest(policy: str) -> str:
-    """SHA-256 (hex) of the checkpoint that a policy is, "" for a policy by name or a file that is not there."""
-    path = Path(policy)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == CHECKPOINT and path.is_file() else ""
+    """SHA-256 (hex) of the trained policy's file, "" for a hand-written policy or a file that is not there."""
+    path = SHIPPED if policy == LEARNED else Path(policy)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == SUFFIX and path.is_file() else ""
 
 
 def parse_entry(text: str) -> Entry:
@@ -64,7 +63,7 @@ def parse_entry(text: str) -> Entry:
     if not at or "=" not in changes:
         player, changes = text, ""
     policy, plus, advisor = player.rpartition("+")
-    if not plus or (player.endswith(CHECKPOINT) and advisor not in advisor_names()):
+    if not plus or (player.endswith(SUFFIX) and advisor not in advisor_names()):
         policy, advisor = player, NO_ADVISOR
     require(bool(policy), "policy", text, "a name, POLICY+ADVISOR, or either with @CHANGE=VALUE behind it")
     require(advisor in advisor_names(), "advisor", advisor, f"one of {', '.join(advisor_names())}")

@@ -22,7 +22,7 @@ from training.journal import Journal, Record
 from training.rollout import run_missions
 
 CHUNK = 16
-FIRST_SEED = 1_000_000  # held out: training takes its seeds from below
+FIRST_SEED = 1_000_000  # held out: training takes its seeds from 2^40 on (training.ppo)
 JOURNAL = "missions.jsonl"
 # Where these say NOT_YET there was nothing to measure (no such patient, nobody treated): the mission counts elsewhere.
 _OF_NOTHING = frozenset({

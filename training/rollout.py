@@ -14,8 +14,8 @@ import numpy as np
 
 from agents.advice import Advisor, Spent
 from agents.advisor import AdvisorPolicy
-from agents.heuristics import make_policy
 from agents.planning import Planner, planner_names
+from agents.policies import make_policy
 from agents.policy import Policy
 from agents.quantum.qpu import Qpu
 from agents.quantum.remote import on_qpu, remote_settings
@@ -85,7 +85,7 @@ def run_missions(
     Args:
         scenario: what is played.
         game: how; a policy named "perfect-..." turns perfect information on.
-        policy: one of ``agents.heuristics.POLICY_NAMES``.
+        policy: see ``agents.policies.make_policy``.
         advisor: one of :func:`advisor_names`; robots with advice follow it, the others the policy.
         seeds: one per mission, each 0 .. 2^64-1.
         planner: the advisor's planner where it is not the one of that name as it comes; ``advisor`` names the result.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.heuristics import make_policy
+from agents.policies import make_policy
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig

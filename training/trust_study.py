@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from agents.heuristics import make_policy
+from agents.policies import make_policy
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig

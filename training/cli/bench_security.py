@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from agents.heuristics import POLICY_NAMES
+from agents.policies import POLICY_NAMES
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
 from qdt_env.security.suites import SUITE_NAMES

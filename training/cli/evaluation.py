@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agents.heuristics import POLICY_NAMES
+from agents.policies import POLICY_NAMES
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario
@@ -29,7 +29,7 @@ Scenarios = Annotated[
 ]
 Control = Annotated[str, typer.Option("--control", help="task or move.")]
 Episodes = Annotated[int, typer.Option("--episodes", "-n", help="Missions per policy and scenario, the same seeds.")]
-HeldOut = Annotated[int, typer.Option("--seed", "-s", min=0, help="First seed; training takes its seeds from below.")]
+HeldOut = Annotated[int, typer.Option("--seed", "-s", min=0, help="First seed; training takes its own from 2^40 on.")]
 Chunk = Annotated[int, typer.Option("--chunk", help="Missions that are played, kept and spread together.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder that keeps the missions as they are played.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take the missions that --out holds, play those it lacks.")]

@@ -12,6 +12,7 @@ from training.cli.evaluation import compare, eval_
 from training.cli.link import link
 from training.cli.run import run
 from training.cli.threats import threats
+from training.cli.train import train
 from training.cli.validate import validate
 
 _MISTAKE, _INTERRUPTED = 2, 130
@@ -28,6 +29,7 @@ app.command()(demo)
 app.command()(run)
 app.command("eval")(eval_)
 app.command()(compare)
+app.command()(train)
 app.command()(threats)
 app.command()(link)
 app.command()(validate)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from agents.heuristics import POLICY_NAMES
+from agents.policies import POLICY_NAMES
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
@@ -35,9 +35,12 @@ _SHOWN = (
 )  # fmt: skip
 
 
+_POLICY = f"One of {', '.join(POLICY_NAMES)}, or a trained policy's file."
+
+
 def run(
     scenario: Scenario = "ward",
-    policy: Annotated[str, typer.Option("--policy", help=f"One of {', '.join(POLICY_NAMES)}.")] = "gain",
+    policy: Annotated[str, typer.Option("--policy", help=_POLICY)] = "gain",
     advisor: Annotated[str, typer.Option("--advisor", help=f"One of {', '.join(advisor_names())}.")] = NO_ADVISOR,
     suite: Suite = "qkd",
     threats: Threats = "none",

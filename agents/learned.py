@@ -1,0 +1,205 @@
+"""Acting with a network: who decides, in which order, and what a decision is made of. Training and playing share it."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from agents.networks import NetworkConfig, TeamPolicy, deciding
+from qdt_env.records import require
+from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
+
+FORMAT = "qdt policy 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """N choices of robots, in the order in which they were made.
+
+    Attributes:
+        row, robot: (N,) int64, who chose.
+        observation: (N, F) float32, what it saw.
+        mask: (N, A) int8, what it might choose.
+        chosen: (N, P) float32, how many robots before it chose each patient in the same step.
+        action: (N,) int64.
+        log_probability: (N,) float32 of the action.
+    """
+
+    row: np.ndarray
+    robot: np.ndarray
+    observation: np.ndarray
+    mask: np.ndarray
+    chosen: np.ndarray
+    action: np.ndarray
+    log_probability: np.ndarray
+
+
+class Actor:
+    """Asks a policy for the actions of B teams, step by step through one episode.
+
+    Robots that decide in the same step do so by number, each seeing whom those before it chose (``in_turn``); a robot
+    that chose to wait is asked again after ``patience`` steps.
+    """
+
+    def __init__(self, policy: TeamPolicy, layout: ObservationLayout, codec: ActionCodec, rows: int) -> None:
+        """An actor for ``rows`` episodes with observations of ``layout`` and actions of ``codec``.
+
+        Raises:
+            ValueError: the codec is not of task control.
+        """
+        require(codec.control == "task", "control", codec.control, "'task' for a learned policy")
+        self.policy, self.layout, self.codec = policy, layout, codec
+        self._asked_again = np.zeros((rows, layout.robots), np.int64)
+        self._remembered = torch.zeros(rows, layout.robots, policy.config.hidden)
+        self._step = 0
+
+    def reset(self) -> None:
+        """A new episode in every row."""
+        self._asked_again[:] = 0
+        self._remembered.zero_()
+        self._step = 0
+
+    def decide(
+        self, observation: np.ndarray, mask: np.ndarray, uniform: np.ndarray | None = None
+    ) -> tuple[np.ndarray, list[Decisions]]:
+        """Actions of one step.
+
+        Args:
+            observation: (B, R, F) float32.
+            mask: (B, R, A) int8.
+            uniform: (B, R, A) in [0, 1), draws the actions; None takes the likeliest.
+
+        Returns:
+            (B, R) int32 actions, and the decisions among them, in rounds: in one round a row decides at most once.
+        """
+        config = self.policy.config
+        asked = deciding(self.layout, torch.from_numpy(observation), torch.from_numpy(mask), config.commits).numpy()
+        asked &= self._asked_again <= self._step
+        actions = np.where(mask[..., CONTINUE] == 1, CONTINUE, mask.argmax(-1)).astype(np.int32)
+        chosen = np.zeros((len(mask), self.layout.patients), np.float32)
+        made = []
+        for rows, robots in rounds(asked, config.in_turn):
+            drawn = None if uniform is None else uniform[rows, robots]
+            decisions = self._ask(rows, robots, observation[rows, robots], mask[rows, robots], chosen[rows], drawn)
+            actions[rows, robots] = decisions.action
+            if config.in_turn:
+                patients = decisions.action - 1
+                named = (patients >= 0) & (patients < self.layout.patients)
+                chosen[rows[named], patients[named]] += 1.0
+            self._asked_again[rows, robots] = self._step + np.where(
+                decisions.action == self.codec.wait, config.patience, 1
+            )
+            made.append(decisions)
+        self._step += 1
+        return actions, made
+
+    def _ask(
+        self,
+        rows: np.ndarray,
+        robots: np.ndarray,
+        observation: np.ndarray,
+        mask: np.ndarray,
+        chosen: np.ndarray,
+        uniform: np.ndarray | None,
+    ) -> Decisions:
+        """One round."""
+        if self.policy.config.commits and mask.shape[1] > 1:
+            mask = mask.copy()
+            mask[:, CONTINUE] = 0  # a free robot has nothing to go on with; idling is "wait"
+        with torch.no_grad():
+            logits, remembered = self.policy(
+                self.layout,
+                torch.from_numpy(observation),
+                torch.from_numpy(mask),
+                torch.from_numpy(chosen),
+                self._remembered[rows, robots],
+            )
+            self._remembered[rows, robots] = remembered
+            likelihood = torch.log_softmax(logits, -1)
+            if uniform is not None:  # the largest of logits with Gumbel noise is distributed as the policy says
+                logits = logits - torch.log(-torch.log(torch.from_numpy(uniform).clamp_min(1e-12)))
+            action = logits.argmax(-1)
+            taken = likelihood.gather(1, action[:, None])[:, 0]
+        return Decisions(rows, robots, observation, mask, chosen, action.numpy(), taken.numpy())
+
+
+def rounds(asked: np.ndarray, in_turn: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows and robots (n,) of each round for ``asked`` (B, R) bool: all at once, or each row's k-th in round k."""
+    rows, robots = np.nonzero(asked)
+    if not in_turn or rows.size == 0:
+        return [(rows, robots)] if rows.size else []
+    turn = (np.cumsum(asked, 1) - 1)[rows, robots]
+    return [(rows[turn == k], robots[turn == k]) for k in range(int(turn.max()) + 1)]
+
+
+class LearnedPolicy:
+    """A trained network as a policy. Actions are drawn as in training, or the likeliest taken (``likeliest``).
+
+    Drawing is the default: a robot that always prefers the same action can prefer one that leads nowhere, for ever.
+    """
+
+    perfect_information = False
+
+    def __init__(
+        self, network: TeamPolicy, layout: ObservationLayout, codec: ActionCodec, name: str, likeliest: bool = False
+    ) -> None:
+        """The network's choices for observations of ``layout`` and actions of ``codec`` (task control).
+
+        Raises:
+            ValueError: the codec is of another control, or the network wants advice that the observations do not hold.
+        """
+        self.name, self.network, self.layout, self.codec = name, network.eval(), layout, codec
+        advised = "advice" in layout.blocks
+        require(advised or not network.advised, "policy", name, "one trained without advice, or add an advisor")
+        self.likeliest = likeliest
+        self._actor: Actor | None = None
+
+    def act(self, observation: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """See :class:`agents.policy.Policy`; the start of an episode is read off the time elapsed."""
+        rows = len(mask)
+        if self._actor is None or len(self._actor._asked_again) != rows:
+            self._actor = Actor(self.network, self.layout, self.codec, rows)
+        elapsed = self.layout.feature(observation, "time", "elapsed")
+        if not (elapsed > 0.0).any():
+            self._actor.reset()
+        uniform = None if self.likeliest else rng.random(mask.shape)
+        actions, _ = self._actor.decide(np.ascontiguousarray(observation), mask, uniform)
+        return actions
+
+
+def save_policy(path: Path, network: TeamPolicy, card: dict[str, Any]) -> None:
+    """Write weights and what made them; the file holds arrays and text, no code."""
+    metadata = {
+        "format": FORMAT,
+        "network": json.dumps(asdict(network.config)),
+        "advised": json.dumps(network.advised),
+        "card": json.dumps(card),
+    }
+    save_file({name: value.detach().contiguous() for name, value in network.state_dict().items()}, path, metadata)
+
+
+def load_network(path: Path) -> tuple[TeamPolicy, dict[str, Any]]:
+    """The network of a file and the card of what made it.
+
+    Raises:
+        ValueError: no such file, or not a policy file of this format.
+    """
+    require(Path(path).is_file(), "policy", str(path), "an existing .safetensors file")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"policy file {str(path)!r} is damaged or of another kind: {error}") from None
+    require(metadata.get("format") == FORMAT, "policy", str(path), f"a file of format {FORMAT!r}")
+    settings = json.loads(metadata["network"])
+    config = replace(NetworkConfig(), **{**settings, "without": tuple(settings["without"])})
+    network = TeamPolicy(config, json.loads(metadata["advised"]))
+    network.load_state_dict(weights)
+    return network, json.loads(metadata["card"])

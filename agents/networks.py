@@ -1,0 +1,326 @@
+"""Policies and critics over named blocks of entities: one set of weights for any number of robots, patients and zones.
+
+A robot's observation is cut into the blocks of ``qdt_env.spaces.ObservationLayout``. Patients and team mates are read
+by one small network each and compared by attention from the robot's own point of view; every patient's action gets its
+logit from that patient's own code. Reordering patients therefore reorders their logits and changes nothing else, and
+what was learned on a ward can be asked on a hospital.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from qdt_env.records import require
+from qdt_env.spaces import (
+    CHANNEL_FEATURES,
+    PASSAGE_FEATURES,
+    PATIENT_FEATURES,
+    SELF_FEATURES,
+    SERVICE_FEATURES,
+    SERVICES,
+    TEAM_FEATURES,
+    TIME_FEATURES,
+    TRAVEL_SCALE_S,
+    ObservationLayout,
+)
+
+_OPEN, _KNOWN, _NOW, _HANDOVER, _LEFT, _TRAVEL, _TOTAL = (
+    PATIENT_FEATURES.index(name)
+    for name in ("open", "known", "survival_now", "survival_at_handover", "survival_if_left", "travel", "handover")
+)
+_BUSY = SELF_FEATURES.index("busy")
+_DERIVED = 3  # gain, gain per minute, loss per minute
+_EGO = len(SELF_FEATURES) + len(SERVICES) * len(SERVICE_FEATURES) + len(CHANNEL_FEATURES) + len(TIME_FEATURES)
+_MINUTES = TRAVEL_SCALE_S / 60.0
+_FORBIDDEN = -1e9  # logit of a masked action: its probability is 0 in float32
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of a policy.
+
+    Attributes:
+        width: length of an entity's code.
+        hidden: length of the robot's own code.
+        memory: a GRU over the robot's own decisions.
+        commits: robots decide only when they are free; a busy one goes on with its task.
+        patience: steps after which a robot that chose to wait is asked again.
+        in_turn: robots that decide in the same step do so one after the other and see what those before them chose.
+        without: blocks, or "block.feature", that are hidden from the policy (for ablations).
+    """
+
+    width: int = 32
+    hidden: int = 64
+    memory: bool = False
+    commits: bool = True
+    patience: int = 6
+    in_turn: bool = True
+    without: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Reject impossible sizes.
+
+        Raises:
+            ValueError: a size or patience below 1.
+        """
+        require(self.width >= 1, "width", self.width, "1 or more")
+        require(self.hidden >= 1, "hidden", self.hidden, "1 or more")
+        require(self.patience >= 1, "patience", self.patience, "1 or more steps")
+
+
+class EntityPool(nn.Module):
+    """A group of entities from a robot's point of view: attention and maximum over those that are there."""
+
+    def __init__(self, features: int, ego: int, width: int) -> None:
+        """Entities of ``features`` numbers, seen by an ego code of length ``ego``, get codes of length ``width``."""
+        super().__init__()
+        self.own, self.seen_by = nn.Linear(features, width), nn.Linear(ego, width, bias=False)
+        self.query = nn.Linear(ego, width, bias=False)
+        self.scale = 1.0 / math.sqrt(width)
+
+    def forward(self, entities: Tensor, there: Tensor, ego: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (N, E, W) and pool (N, 2 W) of entities (N, E, features), ``there`` (N, E) bool, ego (N, ego)."""
+        codes = torch.relu(self.own(entities) + self.seen_by(ego)[:, None])
+        if entities.shape[1] == 0:
+            return codes, codes.new_zeros(len(ego), 2 * codes.shape[-1])
+        scores = (codes * self.query(ego)[:, None]).sum(-1) * self.scale
+        weights = torch.softmax(scores.masked_fill(~there, _FORBIDDEN), -1) * there
+        codes = codes * there[..., None]
+        return codes, torch.cat([(weights[..., None] * codes).sum(1), codes.amax(1)], -1)
+
+
+class Eyes(nn.Module):
+    """A robot's observation as its own code, its patients' codes and the code of the whole situation."""
+
+    def __init__(self, config: NetworkConfig, advised: bool) -> None:
+        """For observations with an ``advice`` block or without."""
+        super().__init__()
+        self.config, self.advised = config, advised
+        hidden, width = config.hidden, config.width
+        self.ego = nn.Linear(_EGO + 2 * len(PASSAGE_FEATURES) + 2 * advised, hidden)
+        self.team = EntityPool(len(TEAM_FEATURES), hidden, width)
+        self.tasks = EntityPool(len(PATIENT_FEATURES) + _DERIVED + 1 + advised, hidden, width)
+        self.core = nn.Linear(hidden + 4 * width, hidden)
+
+    def forward(self, layout: ObservationLayout, observation: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Code of the situation (N, H), codes of K patients (N, K, W) and their slots (N, K).
+
+        Only as many patients are looked at as one observation has open at most; empty slots cost nothing.
+
+        Args:
+            layout: of the observations.
+            observation: (N, F) float32.
+            chosen: (N, P) float32, how many robots before this one chose the patient in this very step.
+        """
+        observation = hide(layout, observation, self.config.without)
+        own = [cut(layout, observation, name).flatten(1) for name in ("self", "services", "channel", "time")]
+        passages = cut(layout, observation, "passages")
+        mates = cut(layout, observation, "team")
+        patients = cut(layout, observation, "tasks")
+        slots = open_slots(patients[..., _OPEN] > 0.5)
+        patients = patients.gather(1, slots[..., None].expand(-1, -1, patients.shape[-1]))
+        entities = [patients, outlook(patients), chosen.gather(1, slots)[..., None]]
+        if self.advised:
+            given, advised = advised_patients(layout, observation)
+            own.append(given)
+            entities.append(advised.gather(1, slots)[..., None])
+        ego = torch.relu(self.ego(torch.cat([*own, passages.mean(1), passages.amax(1)], -1)))
+        _, team = self.team(mates, mates[..., 0] > 0.5, ego)
+        codes, tasks = self.tasks(torch.cat(entities, -1), patients[..., _OPEN] > 0.5, ego)
+        return torch.relu(self.core(torch.cat([ego, team, tasks], -1))), codes, slots
+
+
+class TeamPolicy(nn.Module):
+    """Logits of every action of a robot, shared by all robots; their kind is part of what they observe."""
+
+    def __init__(self, config: NetworkConfig | None = None, advised: bool = False) -> None:
+        """A fresh policy; weights are drawn from torch's generator."""
+        super().__init__()
+        self.config, self.advised = config or NetworkConfig(), advised
+        hidden, width = self.config.hidden, self.config.width
+        self.eyes = Eyes(self.config, advised)
+        self.memory = nn.GRUCell(hidden, hidden) if self.config.memory else None
+        self.patient_code, self.patient_seen_by = nn.Linear(width, width), nn.Linear(hidden, width)
+        self.patient = nn.Linear(width, 1, bias=False)
+        self.others = nn.Linear(hidden, 1 + len(SERVICES))
+        for last in (self.patient, self.others):
+            nn.init.orthogonal_(last.weight, 0.01)  # a fresh policy is close to uniform over what is allowed
+
+    def logits(self, core: Tensor, codes: Tensor, slots: Tensor, mask: Tensor) -> Tensor:
+        """(N, A) logits, ``_FORBIDDEN`` where ``mask`` (N, A) is 0, of codes (N, H), (N, K, W) and slots (N, K)."""
+        seen = torch.relu(self.patient_code(codes) + self.patient_seen_by(core)[:, None])
+        patients = mask.shape[1] - 1 - len(SERVICES)
+        each = core.new_zeros(len(core), patients).scatter(1, slots, self.patient(seen)[..., 0])
+        others = self.others(core)
+        return torch.cat([others[:, :1], each, others[:, 1:]], -1).masked_fill(mask == 0, _FORBIDDEN)
+
+    def forward(
+        self, layout: ObservationLayout, observation: Tensor, mask: Tensor, chosen: Tensor, remembered: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (N, A) and what to remember (N, H).
+
+        Args:
+            layout: of the observations.
+            observation: (N, F) float32.
+            mask: (N, A) int8.
+            chosen: (N, P) float32, see :class:`Eyes`.
+            remembered: (N, H) of the robots' last decisions, zeros at first; not read without memory.
+        """
+        core, codes, slots = self.eyes(layout, observation, chosen)
+        if self.memory is not None:
+            core = remembered = self.memory(core, remembered)
+        return self.logits(core, codes, slots, mask), remembered
+
+    def replay(
+        self,
+        layout: ObservationLayout,
+        observation: Tensor,
+        mask: Tensor,
+        chosen: Tensor,
+        sequences: Tensor,
+    ) -> Tensor:
+        """Logits (N, A) of decisions as they were made, memory unrolled along each robot's own ones.
+
+        Args:
+            layout, observation, mask, chosen: as of :meth:`forward`.
+            sequences: (Q, L) int64, each robot's decisions in order, -1 after the last; not read without memory.
+        """
+        core, codes, slots = self.eyes(layout, observation, chosen)
+        if self.memory is not None:
+            remembered, parts, places = core.new_zeros(len(sequences), core.shape[1]), [], []
+            for column in sequences.T:
+                there = column >= 0
+                remembered = remembered[: int(there.sum())]  # longest sequences first
+                remembered = self.memory(core[column[there]], remembered)
+                parts.append(remembered)
+                places.append(column[there])
+            core = torch.zeros_like(core).index_copy(0, torch.cat(places), torch.cat(parts))
+        return self.logits(core, codes, slots, mask)
+
+
+class ObservingCritic(nn.Module):
+    """Value of what one robot observes (IPPO)."""
+
+    def __init__(self, config: NetworkConfig | None = None, advised: bool = False) -> None:
+        """A fresh critic."""
+        super().__init__()
+        config = config or NetworkConfig()
+        self.eyes = Eyes(config, advised)
+        self.value = nn.Linear(config.hidden, 1)
+
+    def forward(self, layout: ObservationLayout, observation: Tensor) -> Tensor:
+        """(N,) values of observations (N, F)."""
+        core, _, _ = self.eyes(layout, observation, observation.new_zeros(len(observation), layout.patients))
+        return self.value(core)[:, 0]
+
+
+class CentralCritic(nn.Module):
+    """Value of the true state for the whole team (MAPPO): sums over patients, robots, zones and passages.
+
+    Only training reads it; nothing leads from it to a policy's action.
+    """
+
+    def __init__(self, config: NetworkConfig | None = None) -> None:
+        """A fresh critic."""
+        super().__init__()
+        config = config or NetworkConfig()
+        width, hidden = config.width, config.hidden
+        self.zone, self.robot = nn.Linear(3, width), nn.Linear(9, width)
+        self.context = nn.Linear(3 * width + 2, hidden)
+        self.patient, self.patient_seen_by = nn.Linear(8, width), nn.Linear(hidden, width)
+        self.patient_value, self.value = nn.Linear(width, 1), nn.Linear(hidden, 1)
+
+    def forward(self, sizes: tuple[int, int, int, int], state: Tensor) -> Tensor:
+        """(N,) values.
+
+        Args:
+            sizes: zones, passages, patients and robots that the state has room for.
+            state: (N, S) float32, see ``qdt_env.engine.privileged``.
+        """
+        zones, passages, patients, robots = sizes
+        parts = torch.split(state, [3 * zones, passages, 8 * patients, 9 * robots, 1], 1)
+        zone = torch.relu(self.zone(parts[0].reshape(-1, zones, 3))).mean(1)
+        team = torch.relu(self.robot(parts[3].reshape(-1, robots, 9)))
+        shut = parts[1].mean(1, keepdim=True)
+        context = torch.relu(self.context(torch.cat([zone, team.mean(1), team.amax(1), shut, parts[4]], -1)))
+        each = parts[2].reshape(-1, patients, 8)
+        slots = open_slots(each[..., 0] > 0.0)
+        each = each.gather(1, slots[..., None].expand(-1, -1, 8))
+        codes = torch.relu(self.patient(each) + self.patient_seen_by(context)[:, None])
+        worth = self.patient_value(codes)[..., 0] * (each[..., 0] > 0.0)
+        return worth.sum(1) + self.value(context)[:, 0]
+
+
+def open_slots(there: Tensor) -> Tensor:
+    """(N, K) int64 slots, those with patients first and in order, K the most that any of ``there`` (N, P) bool has."""
+    most = int(there.sum(1).max()) if len(there) else 0
+    return torch.argsort(there.to(torch.int8), dim=1, descending=True, stable=True)[:, :most]
+
+
+def outlook(patients: Tensor) -> Tensor:
+    """(..., 3) of patient features (..., 12): what a handover gains, that per minute, what is lost per minute's way.
+
+    The ratios are those that the hand-written ranks use (``agents.heuristics``); a small network divides badly.
+    """
+    gain = patients[..., _HANDOVER] - patients[..., _LEFT]
+    loss = patients[..., _NOW] - patients[..., _LEFT]
+    return torch.stack(
+        [gain, 10.0 * gain / minutes(patients[..., _TOTAL]), 10.0 * loss / minutes(patients[..., _TRAVEL])], -1
+    )
+
+
+def minutes(squashed: Tensor) -> Tensor:
+    """Minutes, at least half a one, from a time feature t / (t + scale)."""
+    return (_MINUTES * squashed / (1.0 - squashed).clamp_min(1e-6)).clamp_min(0.5)
+
+
+def advised_patients(layout: ObservationLayout, observation: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether there is advice and its age (N, 2), and which patient it names (N, P), of observations (N, F)."""
+    block = cut(layout, observation, "advice")[:, 0]
+    given = block[:, :1]
+    slot = torch.round(block[:, 1:2] * layout.patients) - 1.0
+    named = (torch.arange(layout.patients, device=observation.device)[None] == slot) & (given > 0.5)
+    return torch.cat([given, block[:, -2:-1]], 1), named.to(observation.dtype)
+
+
+def cut(layout: ObservationLayout, observation: Tensor, name: str) -> Tensor:
+    """Block ``name`` of observations (..., F) as (..., rows, features), a view.
+
+    Raises:
+        KeyError: no such block.
+    """
+    block = layout.blocks[name]
+    return observation[..., block.start : block.stop].unflatten(-1, (block.rows, len(block.features)))
+
+
+def hide(layout: ObservationLayout, observation: Tensor, names: tuple[str, ...]) -> Tensor:
+    """A copy of the observation with blocks, or single features "block.feature", set to 0.
+
+    Raises:
+        ValueError: no such block or feature; the message lists the names.
+    """
+    if not names:
+        return observation
+    observation = observation.clone()
+    for name in names:
+        block, _, feature = name.partition(".")
+        require(block in layout.blocks, "without", name, f"a block of {', '.join(layout.blocks)}, or block.feature")
+        features = layout.blocks[block].features
+        require(feature in ("", *features), "without", name, f"{block}. with one of {', '.join(features)}")
+        part = cut(layout, observation, block)
+        (part[..., features.index(feature)] if feature else part).zero_()
+    return observation
+
+
+def deciding(layout: ObservationLayout, observation: Tensor, mask: Tensor, commits: bool) -> Tensor:
+    """Which robots have a choice to make, (...) bool, of observations (..., F) and masks (..., A).
+
+    A robot that commits goes on with its task until that is over.
+    """
+    choice = mask.sum(-1) > 1
+    if not commits:
+        return choice
+    busy = cut(layout, observation, "self")[..., 0, _BUSY] > 0.5
+    return choice & ~(busy & (mask[..., 0] == 1))

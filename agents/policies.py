@@ -1,0 +1,36 @@
+"""Every policy by name: hand-written, the trained one that comes with the package, and files of trained ones."""
+
+from pathlib import Path
+
+from agents import heuristics
+from agents.policy import Policy
+from qdt_env.records import require
+from qdt_env.spaces import ActionCodec, ObservationLayout
+
+LEARNED = "learned"  # the policy that comes with the package
+SUFFIX = ".safetensors"
+SHIPPED = Path(__file__).parent / "data" / "policy.safetensors"
+POLICY_NAMES = (*heuristics.POLICY_NAMES, LEARNED)
+
+
+def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> Policy:
+    """A policy by name or file.
+
+    Args:
+        name: one of ``POLICY_NAMES``, or the path of a trained policy (``.safetensors``).
+        layout, codec: of the observations and actions that it is for.
+
+    Raises:
+        ValueError: an unknown name (the message lists the names), a file that is missing or no policy, or a trained
+            policy without PyTorch.
+    """
+    if name in heuristics.POLICY_NAMES:
+        return heuristics.make_policy(name, layout, codec)
+    known = name == LEARNED or Path(name).suffix == SUFFIX
+    require(known, "policy", name, f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file")
+    try:
+        from agents.learned import LearnedPolicy, load_network
+    except ModuleNotFoundError as error:
+        raise ValueError(f"policy={name!r} needs {error.name}: pip install 'qdt-env[train]'") from None
+    network, _ = load_network(SHIPPED if name == LEARNED else Path(name))
+    return LearnedPolicy(network, layout, codec, LEARNED if name == LEARNED else Path(name).stem)

@@ -1,0 +1,122 @@
+"""Runs on disk: a checkpoint that an interrupted run goes on from, the curve so far, and the policy.
+
+A checkpoint holds tensors and plain numbers only and is loaded as such, so that a foreign file cannot bring code. It is
+written beside the old one and then takes its place, so that a kill leaves one of the two whole.
+"""
+
+import csv
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents.learned import save_policy
+from training.ppo import Learner
+
+CHECKPOINT, CURVE, POLICY = "checkpoint.pt", "curve.csv", "policy.safetensors"
+
+
+def config_text(learner: Learner, about: dict[str, Any]) -> str:
+    """What a run is: the learner's settings and what it trains on, as one line of JSON."""
+    return json.dumps({"learner": asdict(learner.config), **about}, sort_keys=True)
+
+
+def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any], totals: dict[str, float]) -> None:
+    """Write all that the run needs to go on.
+
+    Args:
+        folder: of the run, existing.
+        learner: as it is between two iterations.
+        about: what the run trains on, plain data.
+        totals: running sums of the run, such as agent steps and seconds.
+    """
+    document = {
+        "config": config_text(learner, about),
+        "iteration": learner.iteration,
+        "totals": totals,
+        "policy": learner.policy.state_dict(),
+        "critic": learner.critic.state_dict(),
+        "scale": learner.scale.state_dict(),
+        "optimiser": learner.optimiser.state_dict(),
+    }
+    fresh = folder / (CHECKPOINT + ".new")
+    with fresh.open("wb") as file:
+        torch.save(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(folder / CHECKPOINT)
+
+
+def load_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> dict[str, float]:
+    """Bring a fresh learner to where the run in ``folder`` stands; returns its totals.
+
+    Raises:
+        ValueError: no checkpoint there, a damaged one, or one of a run with other settings.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise ValueError(f"{str(folder)!r} holds no {CHECKPOINT}: not a run that can be resumed")
+    try:
+        document = torch.load(path, weights_only=True)
+        mine, theirs = json.loads(config_text(learner, about)), json.loads(document["config"])
+    except Exception as error:  # torch raises errors of many kinds for what is no checkpoint
+        raise ValueError(f"checkpoint {str(path)!r} is damaged or of another kind: {error}") from None
+    differing = sorted(_differences(mine, theirs))
+    if differing:
+        raise ValueError(f"the run in {str(folder)!r} has other settings: {'; '.join(differing)}")
+    learner.policy.load_state_dict(document["policy"])
+    learner.critic.load_state_dict(document["critic"])
+    learner.scale.load_state_dict(document["scale"])
+    learner.optimiser.load_state_dict(document["optimiser"])
+    learner.iteration = int(document["iteration"])
+    return dict(document["totals"])
+
+
+def _differences(mine: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:
+    """Settings that differ, in words."""
+    found = []
+    for name in mine.keys() | theirs.keys():
+        one, other = mine.get(name), theirs.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += _differences(one, other, f"{prefix}{name}.")
+        elif one != other:
+            found.append(f"{prefix}{name} there {other!r}, here {one!r}")
+    return found
+
+
+class Curve:
+    """The run's figures, one CSV line per iteration."""
+
+    def __init__(self, path: Path, iteration: int) -> None:
+        """Go on with ``path`` after its first ``iteration`` lines; an interrupted run may have left more."""
+        kept: list[str] = []
+        if iteration and path.is_file():
+            kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[: 1 + iteration]
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_text("".join(kept), encoding="utf-8")
+        fresh.replace(path)
+        self._file = path.open("a", newline="", encoding="utf-8")
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._titled = bool(kept)
+
+    def add(self, figures: dict[str, float]) -> None:
+        """One iteration."""
+        if not self._titled:
+            self._rows.writerow(figures)
+            self._titled = True
+        self._rows.writerow(figures.values())
+        self._file.flush()
+
+    def close(self) -> None:
+        """No more lines."""
+        self._file.close()
+
+
+def save_result(folder: Path, learner: Learner, about: dict[str, Any]) -> Path:
+    """Write the policy as it is, with what made it; returns the file."""
+    path = folder / POLICY
+    save_policy(path, learner.policy, {"learner": asdict(learner.config), "iteration": learner.iteration, **about})
+    return path

@@ -1,0 +1,103 @@
+"""``qdt train``: a policy by MAPPO or IPPO, with a curve, checkpoints and resume."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agents.heuristics import POLICY_NAMES
+from qdt_env.records import require
+from training.cli.report import Scenario, Seed, Suite, progress_bar, screen
+
+_TEACHERS = tuple(name for name in POLICY_NAMES if not name.startswith("perfect") and name != "wait")
+
+
+def train(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run: curve, checkpoint, policy.")],
+    scenario: Scenario = "ward",
+    buildings: Annotated[int, typer.Option(min=1, help="Generated buildings that the missions are shared among.")] = 1,
+    suite: Suite = "qkd",
+    threats: Annotated[str, typer.Option(help="Presets with commas, shared among the missions.")] = "mixed",
+    algorithm: Annotated[str, typer.Option(help="mappo (central critic) or ippo.")] = "mappo",
+    iterations: Annotated[int, typer.Option("--iterations", "-n", min=1, help="Batches of missions.")] = 200,
+    rows: Annotated[int, typer.Option(min=1, help="Missions per batch.")] = 128,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long.")] = None,
+    imitate: Annotated[str | None, typer.Option(help=f"Warm start: imitate one of {', '.join(_TEACHERS)}.")] = None,
+    imitated: Annotated[int, typer.Option(min=1, help="Batches of imitation.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over a batch.")] = 4,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam, at the start.")] = 2e-3,
+    entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 3e-3,
+    objective: Annotated[str, typer.Option(help="lives or score.")] = "lives",
+    memory: Annotated[bool, typer.Option("--memory", help="A recurrent policy.")] = False,
+    every_step: Annotated[bool, typer.Option("--every-step", help="Busy robots may change their minds.")] = False,
+    without: Annotated[str, typer.Option(help="Hide blocks or block.feature, with commas (ablation).")] = "",
+    threads: Annotated[int, typer.Option(min=1, help="With 1 a run repeats bit for bit.")] = 1,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """Train one network for all robots; an interrupted run goes on with --resume exactly as if it had not been.
+
+    Examples: `qdt train -o runs/ward --minutes 20` · `qdt train -o runs/clinic --scenario clinic --buildings 8
+    --imitate gain --minutes 120` · `qdt compare gain runs/ward/policy.safetensors -n 64`
+    """
+    require(imitate is None or imitate in _TEACHERS, "imitate", imitate, f"one of {', '.join(_TEACHERS)}")
+    try:
+        from agents.networks import NetworkConfig
+        from training.ppo import PpoConfig
+        from training.run import MissionMix, train_run
+    except ModuleNotFoundError as error:
+        raise ValueError(f"qdt train needs {error.name}: pip install 'qdt-env[train]'") from None
+    mix = MissionMix(scenario, buildings, 0, suite, tuple(threats.split(",")), rows)
+    hidden = tuple(name for name in without.split(",") if name)
+    config = PpoConfig(
+        algorithm=algorithm, iterations=iterations, imitated=min(imitated, iterations) if imitate else 0, epochs=epochs,
+        learning_rate=learning_rate, entropy=entropy, objective=objective, seed=seed,
+        network=NetworkConfig(memory=memory, commits=not every_step, without=hidden),
+    )  # fmt: skip
+    console = screen()
+    with progress_bar() as begin, _event_files(out if tensorboard else None) as scalars:
+        done = begin("training", iterations)
+        recent: list[dict[str, float]] = []
+
+        def report(number: int, line: dict[str, float]) -> None:
+            done(number)
+            recent.append(line)
+            if number % 10 == 0 or number == iterations:
+                console.print(_words(recent))
+                recent.clear()
+
+        path = train_run(
+            out, mix, config, teacher=imitate or "gain", resume=resume, minutes=minutes, threads=threads,
+            scalars=scalars, progress=report,
+        )  # fmt: skip
+    console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {path}")
+
+
+def _words(lines: list[dict[str, float]]) -> str:
+    """The last iterations in one line."""
+
+    def mean(name: str) -> float:
+        return sum(line[name] for line in lines) / len(lines)
+
+    last = lines[-1]
+    speed = last["agent_steps"] / max(last["seconds"], 1e-9)
+    return (
+        f"{last['iteration']:6.0f}  {last['seconds'] / 60:6.1f} min  {speed:8,.0f} agent-steps/s  "
+        f"score {mean('score'):.3f}  lives {mean('lives_saved'):.4f}  "
+        f"entropy {mean('entropy'):.2f}  kl {mean('kl'):.4f}"
+    )
+
+
+@contextmanager
+def _event_files(folder: Path | None) -> Iterator[Any]:
+    """TensorBoard's writer, or None."""
+    if folder is None:
+        yield None
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        yield writer

@@ -1,0 +1,290 @@
+"""PPO for a team: MAPPO (a central critic sees the truth) and IPPO (each robot's critic sees what the robot sees).
+
+One iteration plays whole missions, estimates advantages along each robot's decisions and takes clipped policy-gradient
+steps (Schulman et al. 2017; Yu et al. 2022 for teams). All robots share one network. An imitation phase may come first:
+the same update with the likelihood of a teacher's choices in place of the policy gradient.
+
+Every iteration starts from its number alone (seeds of the missions, of the sampling, of the minibatches), so a run that
+is resumed from a checkpoint goes on exactly as if it had not been interrupted.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agents.learned import Actor
+from agents.networks import CentralCritic, NetworkConfig, ObservingCritic, TeamPolicy
+from agents.policy import Policy
+from qdt_env.records import require
+from training.collect import (
+    OBJECTIVES,
+    PER_DECISION,
+    Choice,
+    Decide,
+    Rollout,
+    Teacher,
+    VectorTask,
+    advantages,
+    play_missions,
+)
+
+ALGORITHMS = ("mappo", "ippo")
+TRAINING_SEEDS = 1 << 40  # missions of training have seeds from here on; evaluation stays below
+
+
+@dataclass(frozen=True)
+class PpoConfig:
+    """Settings of the learner.
+
+    Attributes:
+        algorithm: "mappo" or "ippo".
+        iterations: how many batches of missions, the imitated ones included.
+        imitated: how many of them imitate the teacher.
+        epochs: passes over a batch.
+        minibatches: parts of a batch, one gradient step each; a part holds whole robots.
+        learning_rate: of Adam, falls linearly to a tenth over the run.
+        clip: of the probability ratio.
+        entropy: weight of the entropy bonus, falls linearly to a tenth.
+        discount: per step; 1: the mission is finite and its score is not discounted.
+        trace: lambda, per decision.
+        value_weight: of the critic's loss.
+        max_gradient: norm to which gradients are clipped.
+        target_kl: an iteration's passes stop beyond this divergence from the policy that played.
+        objective: what is learned from, "lives" (the reward) or "score" (its share of what instant rescue would save).
+        bootstrap: whether a mission's end at the horizon is an interruption whose further value counts. The missions of
+            this package end there: the score is counted at the horizon and the time left is observed.
+        network: shape of the policy.
+        seed: of everything.
+    """
+
+    algorithm: str = "mappo"
+    iterations: int = 100
+    imitated: int = 0
+    epochs: int = 4
+    minibatches: int = 4
+    learning_rate: float = 1e-3
+    clip: float = 0.2
+    entropy: float = 0.01
+    discount: float = 1.0
+    trace: float = 0.9
+    value_weight: float = 0.5
+    max_gradient: float = 0.5
+    target_kl: float = 0.05
+    objective: str = "lives"
+    bootstrap: bool = False
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be learned with.
+
+        Raises:
+            ValueError: naming the setting and what is allowed.
+        """
+        require(self.algorithm in ALGORITHMS, "algorithm", self.algorithm, f"one of {', '.join(ALGORITHMS)}")
+        require(self.objective in OBJECTIVES, "objective", self.objective, f"one of {', '.join(OBJECTIVES)}")
+        for name in ("iterations", "epochs", "minibatches"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require(0 <= self.imitated <= self.iterations, "imitated", self.imitated, "0 to iterations")
+        for name in ("learning_rate", "clip", "max_gradient", "target_kl"):
+            require(getattr(self, name) > 0.0, name, getattr(self, name), "a number > 0")
+        for name in ("entropy", "value_weight"):
+            require(getattr(self, name) >= 0.0, name, getattr(self, name), "a number >= 0")
+        require(0.0 < self.discount <= 1.0, "discount", self.discount, "a number in (0, 1]")
+        require(0.0 <= self.trace <= 1.0, "trace", self.trace, "a number in [0, 1]")
+
+
+class ReturnScale(nn.Module):
+    """Running mean and deviation of returns; critics learn what is left (value normalisation)."""
+
+    def __init__(self, memory: float = 0.99) -> None:
+        """Statistics that forget at rate ``1 - memory`` per batch, without bias towards their start."""
+        super().__init__()
+        self.memory = memory
+        self.weight = nn.Buffer(torch.zeros((), dtype=torch.float64))
+        self.first = nn.Buffer(torch.zeros((), dtype=torch.float64))
+        self.second = nn.Buffer(torch.zeros((), dtype=torch.float64))
+
+    def update(self, returns: np.ndarray) -> None:
+        """Take in a batch of returns (N,)."""
+        for name, value in (("weight", 1.0), ("first", returns.mean()), ("second", np.square(returns).mean())):
+            getattr(self, name).mul_(self.memory).add_((1.0 - self.memory) * float(value))
+
+    @property
+    def mean_and_deviation(self) -> tuple[float, float]:
+        """Of the returns so far; 0 and 1 before any."""
+        weight = float(self.weight)
+        if weight == 0.0:
+            return 0.0, 1.0
+        mean = float(self.first) / weight
+        return mean, max(float(self.second) / weight - mean * mean, 1e-12) ** 0.5
+
+
+class Learner:
+    """Policy, critic and optimiser, and the update that changes them.
+
+    Attributes:
+        policy, critic, scale: what is learned.
+        optimiser: Adam over policy and critic.
+        iteration: how many iterations were made.
+    """
+
+    def __init__(self, config: PpoConfig, advised: bool = False) -> None:
+        """A fresh learner; the same config gives the same weights."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.policy = TeamPolicy(config.network, advised)
+            self.critic: nn.Module = CentralCritic(config.network)
+            if config.algorithm == "ippo":
+                self.critic = ObservingCritic(config.network, advised)
+        self.config, self.scale, self.iteration = config, ReturnScale(), 0
+        self.optimiser = self._fresh_optimiser()
+
+    def _fresh_optimiser(self) -> torch.optim.Adam:
+        parameters = [*self.policy.parameters(), *self.critic.parameters()]
+        return torch.optim.Adam(parameters, lr=self.config.learning_rate, eps=1e-5)
+
+    @property
+    def central(self) -> bool:
+        """Whether the critic sees the truth."""
+        return self.config.algorithm == "mappo"
+
+    def values(self, env: VectorTask, context: Tensor) -> Tensor:
+        """(N,) normalised values of contexts (N, C)."""
+        if self.central:
+            return self.critic(env.state_sizes, context)
+        return self.critic(env.layout, context)
+
+    def learn(self, env: VectorTask, rollout: Rollout, rng: np.random.Generator) -> dict[str, float]:
+        """Update policy and critic from one batch of missions; returns figures about it."""
+        config = self.config
+        imitates = self.iteration < config.imitated
+        if self.iteration == config.imitated > 0:
+            self.optimiser = self._fresh_optimiser()  # the teacher's gradients were far larger than those to come
+        left = 1.0 - 0.9 * self.iteration / config.iterations
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * left
+        mean, deviation = self.scale.mean_and_deviation
+        values = mean + deviation * self._all_values(env, rollout.context)
+        advantage = advantages(rollout, values, self._end_values(env, rollout), config.discount, config.trace)
+        returns = values + advantage
+        self.scale.update(returns)
+        mean, deviation = self.scale.mean_and_deviation
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        batch = _Batch(rollout, advantage, (returns - mean) / deviation)
+        figures: list[dict[str, float]] = []
+        for _ in range(config.epochs):
+            for part in np.array_split(rng.permutation(len(rollout.sequences)), config.minibatches):
+                if part.size:
+                    figures.append(self._step(env, batch.part(np.sort(part)), imitates, config.entropy * left))
+            if not imitates and figures[-1]["kl"] > config.target_kl:
+                break
+        self.iteration += 1
+        explained = 1.0 - float(np.var(returns - values) / max(np.var(returns), 1e-12))
+        means = {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
+        return {**means, "explained_variance": explained, "passes": len(figures) / config.minibatches}
+
+    def _step(self, env: VectorTask, part: "_Batch", imitates: bool, entropy_weight: float) -> dict[str, float]:
+        """One gradient step."""
+        config, rollout = self.config, part.rollout
+        observation, mask, chosen, context = (
+            torch.from_numpy(a) for a in (rollout.observation, rollout.mask, rollout.chosen, rollout.context)
+        )
+        logits = self.policy.replay(env.layout, observation, mask, chosen, torch.from_numpy(rollout.sequences))
+        likelihood = torch.log_softmax(logits, -1)
+        taken = likelihood.gather(1, torch.from_numpy(rollout.action)[:, None])[:, 0]
+        entropy = -(likelihood.exp() * likelihood).sum(-1).mean()
+        ratio = torch.exp(taken - torch.from_numpy(rollout.log_probability))
+        advantage = torch.from_numpy(part.advantage).float()
+        clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
+        policy_loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
+        if imitates:
+            policy_loss, ratio = -taken.mean(), torch.ones_like(ratio)
+        error = self.values(env, context) - torch.from_numpy(part.target).float()
+        value_loss = nn.functional.huber_loss(error, torch.zeros_like(error), delta=5.0)
+        loss = policy_loss + config.value_weight * value_loss - entropy_weight * entropy
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        for module in (self.policy, self.critic):
+            nn.utils.clip_grad_norm_(module.parameters(), config.max_gradient)
+        self.optimiser.step()
+        with torch.no_grad():
+            return {
+                "policy_loss": float(policy_loss), "value_loss": float(value_loss), "entropy": float(entropy),
+                "kl": float((ratio - 1.0 - torch.log(ratio)).mean()),
+                "clipped": float(((ratio - 1.0).abs() > config.clip).float().mean()),
+            }  # fmt: skip
+
+    def _all_values(self, env: VectorTask, context: np.ndarray) -> np.ndarray:
+        """(N,) normalised values of contexts (N, C), in pieces that fit the cache."""
+        with torch.no_grad():
+            pieces = torch.from_numpy(context).split(4096)
+            return torch.cat([self.values(env, piece) for piece in pieces]).double().numpy()
+
+    def _end_values(self, env: VectorTask, rollout: Rollout) -> np.ndarray:
+        """(B, R) what follows a robot's last step is worth.
+
+        A team goes on without a lost robot, and the central critic, which values the team, says what that is worth; to
+        the lost robot itself nothing follows. The horizon is the end, unless the config calls it an interruption.
+        """
+        counts = rollout.lost & self.central
+        if self.config.bootstrap:
+            counts |= ~rollout.lost
+        found = np.zeros(counts.shape)
+        if counts.any():
+            mean, deviation = self.scale.mean_and_deviation
+            found[counts] = mean + deviation * self._all_values(env, rollout.end_context[counts])
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Decisions with their advantages (N,) and normalised value targets (N,)."""
+
+    rollout: Rollout
+    advantage: np.ndarray
+    target: np.ndarray
+
+    def part(self, robots: np.ndarray) -> "_Batch":
+        """The decisions of some robots, rows of ``sequences`` in ascending order."""
+        table = self.rollout.sequences[robots]
+        table = table[:, (table >= 0).any(0)]
+        where = table[table >= 0]
+        renamed = np.full(table.shape, -1, np.int64)
+        renamed[table >= 0] = np.arange(where.size)
+        kept = {name: getattr(self.rollout, name)[where] for name in PER_DECISION}
+        return _Batch(replace(self.rollout, sequences=renamed, **kept), self.advantage[where], self.target[where])
+
+
+def train(
+    env: VectorTask, learner: Learner, teacher: Callable[[], Policy] | None = None
+) -> Iterator[tuple[Rollout, dict[str, float]]]:
+    """Iterate until the config's number of iterations is reached; the caller may stop or save between any two.
+
+    Yields:
+        The missions of each iteration, and figures about its update.
+
+    Raises:
+        ValueError: imitation without a teacher.
+    """
+    config = learner.config
+    require(config.imitated == 0 or teacher is not None, "imitated", config.imitated, "0 without a teacher")
+    while learner.iteration < config.iterations:
+        number = learner.iteration
+        rng = np.random.default_rng([config.seed, number])
+        seeds = TRAINING_SEEDS + (config.seed * config.iterations + number) * env.num_envs + np.arange(env.num_envs)
+        actor = Actor(learner.policy, env.layout, env.codec, env.num_envs)
+        decide: Decide = partial(_draw, actor, rng)
+        if number < config.imitated and teacher is not None:
+            decide = Teacher(teacher(), actor, rng).decide
+        rollout = play_missions(env, decide, seeds.tolist(), learner.central, config.objective)
+        yield rollout, learner.learn(env, rollout, rng)
+
+
+def _draw(actor: Actor, rng: np.random.Generator, observation: np.ndarray, mask: np.ndarray) -> Choice:
+    """Actions drawn from the policy."""
+    return actor.decide(observation, mask, rng.random(mask.shape))

@@ -1,0 +1,148 @@
+"""A training run: a mix of missions, a learner, and a folder with curve, checkpoint and policy; it can be resumed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from agents.policies import make_policy
+from agents.policy import Policy
+from qdt_env.records import require
+from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario, with_horizon
+from qdt_env.vector_env import Condition, RescueVectorEnv
+from training.checkpoints import CHECKPOINT, CURVE, Curve, load_checkpoint, save_checkpoint, save_result
+from training.ppo import Learner, PpoConfig, train
+
+SHOWN = ("score", "lives_saved", "survivors", "handed_over", "robots_lost", "stale_decisions", "key_bits")
+
+
+@dataclass(frozen=True)
+class MissionMix:
+    """What is trained on; every row of the batch keeps its building and threats.
+
+    Attributes:
+        scenario: preset or building file.
+        buildings: how many generated buildings of the preset.
+        first_building: seed of the first of them; evaluation uses others.
+        suite: cipher suite.
+        threats: presets, shared out among the rows of each building.
+        rows: missions per iteration B.
+        max_cycles: length of the missions where not the scenario's own.
+    """
+
+    scenario: str = "ward"
+    buildings: int = 1
+    first_building: int = 0
+    suite: str = "qkd"
+    threats: tuple[str, ...] = ("mixed",)
+    rows: int = 128
+    max_cycles: int | None = None
+
+    def __post_init__(self) -> None:
+        """Reject what cannot be laid out.
+
+        Raises:
+            ValueError: naming the field and what is allowed.
+        """
+        require(self.buildings >= 1, "buildings", self.buildings, "1 or more")
+        generated = self.scenario in PRESET_NAMES or self.buildings == 1
+        require(generated, "buildings", self.buildings, f"1 for a building file; more for {', '.join(PRESET_NAMES)}")
+        need = self.buildings * len(self.threats)
+        require(self.rows >= need, "rows", self.rows, f"{need} or more: one per building and threat")
+
+    def scenarios(self) -> list[ScenarioConfig]:
+        """The buildings' scenarios, with one number of patient slots."""
+        seeds = range(self.first_building, self.first_building + self.buildings)
+        each = [load_scenario(self.scenario, building_seed=seed) for seed in seeds]
+        slots = max(one.patient_slots for one in each)
+        return [with_horizon(replace(one, patients=slots), self.max_cycles) for one in each]
+
+    def make_env(self, threads: int = 1) -> RescueVectorEnv:
+        """The batch of missions."""
+        conditions = [
+            Condition(scenario, self.suite, threats) for scenario in self.scenarios() for threats in self.threats
+        ]
+        return RescueVectorEnv(self.rows, conditions=conditions, autoreset_mode="Disabled", copy=False, threads=threads)
+
+
+class Scalars(Protocol):
+    """Where figures go besides the CSV; ``torch.utils.tensorboard.SummaryWriter`` has it."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...  # noqa: D102
+
+
+def train_run(
+    folder: Path,
+    mix: MissionMix,
+    config: PpoConfig,
+    *,
+    teacher: str = "gain",
+    resume: bool = False,
+    minutes: float | None = None,
+    save_every_s: float = 60.0,
+    threads: int = 1,
+    scalars: Scalars | None = None,
+    progress: Callable[[int, dict[str, float]], None] | None = None,
+) -> Path:
+    """Train until the config's iterations are done or the time is up; what was reached is saved either way.
+
+    Args:
+        folder: of the run; made if it is not there.
+        mix: missions.
+        config: learner.
+        teacher: policy to imitate in the first ``config.imitated`` iterations.
+        resume: go on with the run in ``folder``.
+        minutes: stop after this long; None: not before all iterations are done.
+        save_every_s: seconds between two checkpoints.
+        threads: of the environment and of torch; with 1 a run repeats bit for bit.
+        scalars: gets every figure of every iteration too.
+        progress: called after each iteration with its number and figures.
+
+    Returns:
+        The file of the policy.
+
+    Raises:
+        ValueError: settings that are not allowed, a run already in the folder, or one that cannot be resumed.
+    """
+    taken = (folder / CHECKPOINT).exists()
+    require(resume or not taken, "out", str(folder), "a folder without a run, or --resume to go on with it")
+    torch.set_num_threads(threads)
+    env = mix.make_env(threads)
+    learner = Learner(config)
+    about: dict[str, Any] = {"missions": asdict(mix) | {"threats": list(mix.threats)}, "teacher": teacher}
+    totals = {"agent_steps": 0.0, "seconds": 0.0, "missions": 0.0}
+    if resume:
+        totals = load_checkpoint(folder, learner, about)
+    folder.mkdir(parents=True, exist_ok=True)
+    curve = Curve(folder / CURVE, learner.iteration)
+    started = saved = time.monotonic()
+    before_s = totals["seconds"]
+
+    def make_teacher() -> Policy:
+        return make_policy(teacher, env.layout, env.codec)
+
+    try:
+        for rollout, figures in train(env, learner, make_teacher if config.imitated else None):
+            totals["agent_steps"] += rollout.agent_steps
+            totals["missions"] += mix.rows
+            totals["seconds"] = before_s + time.monotonic() - started
+            line = {"iteration": learner.iteration, **totals, "decisions": rollout.action.size}
+            line |= {name: float(rollout.metrics[name].mean()) for name in SHOWN} | figures
+            curve.add(line)
+            for name, value in line.items():
+                if scalars is not None:
+                    scalars.add_scalar(name, value, learner.iteration)
+            if progress is not None:
+                progress(learner.iteration, line)
+            if time.monotonic() - saved > save_every_s:
+                save_checkpoint(folder, learner, about, totals)
+                saved = time.monotonic()
+            if minutes is not None and time.monotonic() - started > 60.0 * minutes:
+                break
+    finally:
+        curve.close()
+    save_checkpoint(folder, learner, about, totals)
+    return save_result(folder, learner, about | {"totals": totals})
