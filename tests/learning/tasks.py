@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from qdt_env.spaces import PATIENT_FEATURES, ActionCodec, ObservationLayout
+from qdt_env.spaces import PATIENT_FEATURES, SELF_FEATURES, ActionCodec, ObservationLayout
 
 
 class TinyTask:
@@ -99,9 +99,6 @@ class Credit(TinyTask):
     def features(self, observation: np.ndarray) -> None:
         self.show("survival_now", self.right(), observation)
 
-    def allow(self, mask: np.ndarray) -> None:
-        mask[:] = 1
-
     def reward(self, chosen: np.ndarray) -> np.ndarray:
         if self.step_number < self.steps - 1:
             return 0.2 * (self.noise[:, self.step_number % self.patients] - 0.5)
@@ -109,13 +106,15 @@ class Credit(TinyTask):
 
 
 class Memory(TinyTask):
-    """What is shown at the first step is asked for at the fourth."""
+    """What is shown at the first step, which colour of patient is right, is asked for at the fourth."""
 
     steps = 4
 
     def features(self, observation: np.ndarray) -> None:
+        self.show("rpm", np.tile([0.0, 1.0], (self.num_envs, 1)), observation)
         if self.step_number == 0:
-            self.show("survival_now", self.right(), observation)
+            start = self.layout.blocks["self"].start
+            observation[..., start + SELF_FEATURES.index("energy")] = self.secret[:, None]
 
     def reward(self, chosen: np.ndarray) -> np.ndarray:
         return super().reward(chosen) if self.step_number == self.steps - 1 else np.zeros(self.num_envs)
