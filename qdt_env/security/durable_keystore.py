@@ -10,6 +10,8 @@ from pathlib import Path
 
 from qdt_env.security.keystore import Block, Key, KeyStore, KeyUnavailable
 
+Change = tuple[str, tuple[object, ...]]  # an SQL statement and its values
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS blocks (number INTEGER PRIMARY KEY, content BLOB NOT NULL, deadline_s REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS waiting (id BLOB PRIMARY KEY, secret BLOB NOT NULL, deadline_s REAL NOT NULL);
@@ -30,6 +32,7 @@ class DurableKeyStore(KeyStore):
 
     Raises:
         KeyUnavailable: another process holds the file.
+        sqlite3.DatabaseError: the file is no SQLite database.
     """
 
     def __init__(self, path: Path | str, capacity_bits: int = 1_048_576, lifetime_s: float | None = None) -> None:
@@ -43,10 +46,17 @@ class DurableKeyStore(KeyStore):
             self._file.executescript(_SCHEMA)
             self._file.execute("BEGIN IMMEDIATE")
             self._file.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self._file.close()
+            if not isinstance(error, sqlite3.OperationalError):
+                raise  # the file is no database
             raise KeyUnavailable(f"key store {path}: held by another process ({error})") from None
         self._load()
+
+    @property
+    def capacity_bits(self) -> int:
+        """Most bits that can wait to be taken."""
+        return 8 * self._capacity_bytes
 
     def close(self) -> None:
         """Release the file."""
@@ -62,7 +72,7 @@ class DurableKeyStore(KeyStore):
         self._totals.update(self._file.execute("SELECT name, bits FROM totals"))
         self._next_number = self._totals.pop("next number", 0)
 
-    def _commit(self, *changes: tuple[str, tuple[object, ...]]) -> None:
+    def _commit(self, *changes: Change) -> None:
         """Write changes and the totals in one transaction, on disk when this returns."""
         with self._file:
             self._file.execute("BEGIN IMMEDIATE")
@@ -76,15 +86,19 @@ class DurableKeyStore(KeyStore):
         self._commit(("INSERT INTO blocks VALUES (?, ?, ?)", row))
 
     def _keep_taken(self, keys: tuple[Key, ...], deadline_s: float) -> None:
+        self._commit(*self._taking(keys, deadline_s))
+
+    def _taking(self, keys: tuple[Key, ...], deadline_s: float) -> list[Change]:
+        """The changes that move keys from the blocks, which are cut already, to those that wait."""
         first = self._blocks[0] if self._blocks else None
         whole = ("DELETE FROM blocks WHERE number < ?", (first.number if first else self._next_number,))
-        changes: list[tuple[str, tuple[object, ...]]] = [whole]
+        changes: list[Change] = [whole]
         if first:
             rest = bytes(first.content[first.start :])
             changes.append(("UPDATE blocks SET content = ? WHERE number = ?", (rest, first.number)))
         for key in keys:
             changes.append(("INSERT INTO waiting VALUES (?, ?, ?)", (key.id.bytes, key.secret, deadline_s)))
-        self._commit(*changes)
+        return changes
 
     def _keep_claimed(self, ids: Iterable[uuid.UUID]) -> None:
         self._commit(*(("DELETE FROM waiting WHERE id = ?", (key_id.bytes,)) for key_id in ids))
