@@ -68,7 +68,7 @@ def check_certificates(directory: Path, names: Sequence[str], now: datetime.date
 
     Raises:
         FileNotFoundError: the directory, or a file in it, is missing.
-        ValueError: a file holds no certificate, or one that is not valid now.
+        ValueError: a file holds no certificate, or one that is not valid now, or a key is another's.
     """
     from cryptography import x509
 
@@ -77,17 +77,29 @@ def check_certificates(directory: Path, names: Sequence[str], now: datetime.date
             f"certificates: {directory} is no directory; make one: qdt kme certificates {directory}"
         )
     for name in (AUTHORITY, *names):
-        needed = [certificate_file(directory, name)] + ([] if name == AUTHORITY else [key_file(directory, name)])
-        for path in needed:
-            if not path.is_file():
-                raise FileNotFoundError(f"certificates: {path} is missing")
+        path, private = certificate_file(directory, name), key_file(directory, name)
+        for needed in (path,) if name == AUTHORITY else (path, private):
+            if not needed.is_file():
+                raise FileNotFoundError(f"certificates: {needed} is missing")
         try:
-            certificate = x509.load_pem_x509_certificate(needed[0].read_bytes())
+            certificate = x509.load_pem_x509_certificate(path.read_bytes())
         except ValueError:
-            raise ValueError(f"certificates: {needed[0]} holds no certificate (PEM)") from None
+            raise ValueError(f"certificates: {path} holds no certificate (PEM)") from None
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         if not first <= now <= last:
-            raise ValueError(f"certificates: {needed[0]} is valid from {first} to {last}, and now it is {now}")
+            raise ValueError(f"certificates: {path} is valid from {first} to {last}, and now it is {now}")
+        if name != AUTHORITY and _public_key(private) != certificate.public_key():
+            raise ValueError(f"certificates: {private} is not the key of {path}")
+
+
+def _public_key(path: Path) -> Any:
+    """What belongs to the private key in a file, or None where there is none in it."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return load_pem_private_key(path.read_bytes(), None).public_key()
+    except (ValueError, TypeError):
+        return None
 
 
 class _Authority:

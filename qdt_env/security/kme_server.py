@@ -202,7 +202,8 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: the port is taken or the address is not this machine's; the message says which.
     """
     try:
-        return socket.create_server((host, port), backlog=_MOST_CONNECTIONS)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=_MOST_CONNECTIONS)
     except (OSError, OverflowError) as error:
         raise OSError(f"cannot listen on {host}, port {port}: {error}") from None
 

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from training.cli import bench, building, ledger
+from training.cli import bench, building, kme, ledger
 from training.cli.demo import demo
 from training.cli.evaluation import compare, eval_
 from training.cli.link import link
@@ -36,6 +36,7 @@ app.command()(validate)
 app.add_typer(building.app, name="building")
 app.add_typer(bench.app, name="bench")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(kme.app, name="kme")
 
 
 def main(arguments: list[str] | None = None) -> int:
