@@ -260,12 +260,20 @@ def serve_ends(servers: Sequence[KmeServer], ready: Callable[[], None] = lambda:
         servers: one per end.
         ready: called when connections are accepted, before the first is answered.
     """
-    others = [threading.Thread(target=server.run, name=server.kme.here.kme_id) for server in servers[1:]]
+
+    def run(server: KmeServer) -> None:
+        try:
+            server.run()
+        finally:  # half a link is no link: where one end stops, or fails, all do
+            for each in servers:
+                each.stop()
+
+    others = [threading.Thread(target=run, args=(server,), name=server.kme.here.kme_id) for server in servers[1:]]
     for thread in others:
         thread.start()
     try:
         ready()
-        servers[0].run()
+        run(servers[0])
     finally:
         for server in servers:
             server.stop()

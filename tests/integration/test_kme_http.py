@@ -286,6 +286,22 @@ def test_a_request_whose_sae_nobody_verified_is_refused():
     store.close()
 
 
+def test_where_one_end_stops_the_whole_link_does(site):
+    kmes = [server.kme for server in site.servers]
+    files = [TlsFiles.in_directory(site.directory / "c", kme.here.kme_id) for kme in kmes]
+    servers = [KmeServer(kme, listen("127.0.0.1", 0), own) for kme, own in zip(kmes, files, strict=True)]
+    thread = threading.Thread(target=serve_ends, args=(servers,))
+    thread.start()
+    here = SimpleNamespace(directory=site.directory, ports=[server.port for server in servers])
+    assert client(here, "alice", 0).status("bob").stored_key_count == 32
+    assert client(here, "bob", 1).status("alice").stored_key_count == 32
+    servers[1].stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    with pytest.raises(ConnectionError, match="refused"):
+        client(here, "alice", 0).status("bob")
+
+
 def test_a_taken_port_and_a_foreign_address_are_named(site):
     for host, port, message in (("127.0.0.1", site.ports[0], "in use"), ("192.0.2.1", 0, "192.0.2.1, port 0")):
         with pytest.raises(OSError, match=message):
@@ -333,3 +349,18 @@ def test_two_processes_exchange_a_message_under_a_delivered_key(site):
     account = site.store.account()
     used = uuid.UUID(alice.stdout.split()[2])
     assert account.waiting % 256 == 0 and used not in site.store._waiting, "both ends have had it"
+
+
+def test_the_page_s_lines_run(site, capsys, monkeypatch):
+    page = (ROOT / "docs" / "key_server.md").read_text()
+    code = next(block for block in page.split("```python\n") if "Etsi014KeySource(" in block).split("```")[0]
+    for end, port in enumerate(("8443", "8444")):
+        assert port in code
+        code = code.replace(port, str(site.ports[end]))
+    monkeypatch.chdir(site.directory)
+    exec(code.replace('"certificates"', '"c"'), {})
+    assert capsys.readouterr().out in ("b'fire in room 12' 24\n", "None 24\n"), "32 keys, 8 of them taken"
+    most = Limits()
+    said = " ".join(page.split())
+    assert f"{most.min_key_size} to {most.max_key_size:,} bits" in said and f"{most.key_size} if no size" in said
+    assert f"{most.max_key_per_request} keys a request, {most.max_SAE_ID_count} additional slaves" in said

@@ -72,18 +72,6 @@ def test_it_prints_the_lines_that_fetch_a_key_and_stops_in_order(tmp_path):
     assert (tmp_path / "keys.sqlite").stat().st_mode & 0o077 == 0, "the store is its owner's"
 
 
-@pytest.mark.slow
-def test_an_eavesdropper_starves_the_store(tmp_path):
-    assert main(["kme", "certificates", str(tmp_path / "c")]) == 0
-    process, _, ports = start(tmp_path, "--intercept", "0.5")
-    try:
-        time.sleep(2.0)
-        with pytest.raises(Etsi014Error, match="503: not enough key material"):
-            client(tmp_path / "c", "alice", ports["kme-a"]).get_key("bob")
-    finally:
-        end(process, signal.SIGINT)
-
-
 class Traffic(threading.Thread):
     """Takes and fetches keys as fast as it can until the server is gone."""
 

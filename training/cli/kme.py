@@ -94,13 +94,13 @@ def serve(
     check_file(store_file, "--store")
     require(0 <= port <= 65_534, "--port", port, "0 to 65534")
     require(0 <= intercepted <= 1, "--intercept", intercepted, "0 to 1")
-    ends = _ends(sae_a, sae_b)
+    end_a, end_b = _ends(sae_a, sae_b)
     check_certificates(directory, [KME_A, KME_B], _now())
     with ExitStack() as stack:
         store = stack.enter_context(closing(_open_store(store_file, capacity_bits, lifetime_s)))
         feed = LinkFeed(store, _fresh_generator(), preset, loss_db, Adversary(intercepted), time.time)
         servers = []
-        for here, there, place in ((*ends, port), (*reversed(ends), port + 1 if port else 0)):
+        for here, there, place in ((end_a, end_b, port), (end_b, end_a, port + 1 if port else 0)):
             kme = Kme(here, there, store, _limits(store), time.time)
             servers.append(_server(stack, kme, host, place, directory))
 

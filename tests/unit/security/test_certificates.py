@@ -66,7 +66,6 @@ def test_bad_certificates_are_named_before_a_server_begins(tmp_path):
             check_certificates(tmp_path / "c", ["kme-a"], moment)
     with pytest.raises(FileNotFoundError, match="kme-b.pem is missing"):
         check_certificates(tmp_path / "c", ["kme-b"], NOW)
-    key = key_file(tmp_path / "c", "kme-a").read_bytes()
     for other in (key_file(tmp_path / "c", "alice").read_bytes(), b"no key"):
         key_file(tmp_path / "c", "kme-a").write_bytes(other)
         with pytest.raises(ValueError, match="kme-a.key is not the key of"):

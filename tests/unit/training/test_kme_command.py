@@ -2,6 +2,7 @@
 
 import datetime
 import socket
+import sys
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_directories_and_certificates_that_do_not_serve(directory, capsys):
     (directory / "kept").rename(key)
     old = directory.parent / "old"
     make_certificates(old, ["kme-a", "kme-b"], ["alice"], datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), days=1)
-    assert "kme-a.pem is valid from 2019-12-31" in mistake(capsys, old)
+    assert "authority.pem is valid from 2019-12-31" in mistake(capsys, old)
 
 
 def test_a_taken_port_and_a_key_of_another(directory, capsys):
@@ -93,8 +94,6 @@ def test_wrong_options_are_named(directory, capsys, arguments, message):
 
 
 def test_without_fastapi_it_says_what_to_install(directory, capsys, monkeypatch):
-    import sys
-
     monkeypatch.delitem(sys.modules, "qdt_env.security.kme_server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert "pip install 'qdt-env[kme]'" in mistake(capsys, directory)
