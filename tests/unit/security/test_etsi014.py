@@ -6,7 +6,7 @@ import sys
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qdt_env.security.etsi014 import (
@@ -165,6 +165,7 @@ member_names = st.sampled_from(
 )
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(member_names | st.text(), json_values) | json_values)
 def test_any_document_is_read_or_refused(document):
     for reader in (KeyRequest.from_json, key_ids_from_json):
@@ -175,6 +176,7 @@ def test_any_document_is_read_or_refused(document):
             json.dumps(error.to_json())
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.uuids(), st.binary(min_size=1, max_size=64)), max_size=5))
 def test_keys_go_through_their_document_unchanged(pairs):
     keys = tuple(Key(key_id, secret) for key_id, secret in pairs)
