@@ -17,9 +17,9 @@ PINS := setup.cfg pyproject.toml constraints.txt
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.stamp  ## install what the demo, the tests and the checks need (no PyTorch, no Ray)
+setup: $(VENV)/.stamp  ## install what the demo, the tests and the checks need
 
-setup-all: $(VENV)/.stamp-all  ## the same with PyTorch and Ray
+setup-all: $(VENV)/.stamp-all  ## the same with Ray
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -27,17 +27,17 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "'$(PYTHON) -m venv' failed. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
+# PyTorch by itself and first, so that no other package chooses its build.
 $(VENV)/.stamp: $(PINS) | $(BIN)/python
-	@echo "Installing into $(VENV) (once, one to a few minutes)"
-	$(PIP) install -c constraints.txt -e '.[quantum,dev]'
+	@echo "Installing into $(VENV) (once, a few minutes)"
+	$(PIP) install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+	$(PIP) install -c constraints.txt -e '.[train,quantum,dev]'
 	@touch $@
 
-# PyTorch by itself and first, so that no other package chooses its build.
-$(VENV)/.stamp-all: $(PINS) | $(BIN)/python
-	@echo "Installing PyTorch, Ray and the rest into $(VENV) (once, several minutes)"
-	$(PIP) install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+$(VENV)/.stamp-all: $(VENV)/.stamp
+	@echo "Installing Ray into $(VENV) (once, a few minutes)"
 	$(PIP) install -c constraints.txt -e '.[train,quantum,ray,dev]'
-	@touch $(VENV)/.stamp $@
+	@touch $@
 
 demo: setup  ## the main job in about a minute: rescue missions, one per advisor, compared
 	$(BIN)/qdt demo
@@ -45,7 +45,7 @@ demo: setup  ## the main job in about a minute: rescue missions, one per advisor
 test: setup  ## the tests, without those marked slow
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-test-all: setup-all  ## every test, those that need PyTorch or Ray too
+test-all: setup-all  ## every test, the slow ones and those that need Ray too
 	$(BIN)/pytest -n $(WORKERS)
 
 check: setup  ## lint, format, types, import layers, then the tests

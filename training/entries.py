@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from agents.policies import LEARNED, SHIPPED, SUFFIX, make_policy
 from agents.planning import make_planner
+from agents.policies import LEARNED, SHIPPED, SUFFIX, make_policy
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
