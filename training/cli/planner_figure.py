@@ -60,8 +60,10 @@ def _by_size(panel: Any, study: "Study") -> None:
             study.sizes, y, "o-", ms=4, lw=1.2, color=_COLOURS[name], label=f"{name}, p={depth}" if depth else name
         )
     panel.set(yscale="log", xlabel="groups x options", ylabel="P(optimum) of one sample")
+    low, _ = panel.get_ylim()
+    panel.set_ylim(bottom=low / 100.0)  # room for the names below the lines
     panel.set_title("One sample, no optimisation per instance")
-    panel.legend()
+    panel.legend(loc="lower left", ncols=2)
 
 
 def _by_coupling(panel: Any, study: "Study") -> None:
@@ -72,10 +74,10 @@ def _by_coupling(panel: Any, study: "Study") -> None:
         place = np.arange(len(names)) + (k - 0.5 * (len(study.couplings) - 1)) * width
         panel.bar(place, shares, width, label=f"{coupling} coupling", color=("#9ecae1", "#4292c6", "#084594")[k])
     panel.set_xticks(range(len(names)), names, rotation=30)
-    panel.set(ylabel="share of instances solved to optimality", ylim=(0.0, 1.05))
+    panel.set(ylabel="share of instances solved to optimality", ylim=(0.0, 1.18))
     panel.grid(axis="x", visible=False)
     panel.set_title("Planners as they come: where pairs matter, linear costs mislead")
-    panel.legend(loc="lower right", framealpha=0.9, frameon=True)
+    panel.legend(loc="upper left", ncols=3)
 
 
 def _by_depth(panel: Any, study: "Study") -> None:
