@@ -44,6 +44,8 @@ class PpoConfig:
         algorithm: "mappo" or "ippo".
         iterations: how many batches of missions, the imitated ones included.
         imitated: how many of them imitate the teacher.
+        repeats: neighbouring rows that play the same seed. They have the same quake and patients, so what their
+            advantages have in common is the seed's luck, and is taken off.
         epochs: passes over a batch.
         minibatches: parts of a batch, one gradient step each; a part holds whole robots.
         learning_rate: of Adam, falls linearly to a tenth over the run.
@@ -64,6 +66,7 @@ class PpoConfig:
     algorithm: str = "mappo"
     iterations: int = 100
     imitated: int = 0
+    repeats: int = 1
     epochs: int = 4
     minibatches: int = 4
     learning_rate: float = 1e-3
@@ -87,7 +90,7 @@ class PpoConfig:
         """
         require(self.algorithm in ALGORITHMS, "algorithm", self.algorithm, f"one of {', '.join(ALGORITHMS)}")
         require(self.objective in OBJECTIVES, "objective", self.objective, f"one of {', '.join(OBJECTIVES)}")
-        for name in ("iterations", "epochs", "minibatches"):
+        for name in ("iterations", "repeats", "epochs", "minibatches"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(0 <= self.imitated <= self.iterations, "imitated", self.imitated, "0 to iterations")
         for name in ("learning_rate", "clip", "max_gradient", "target_kl"):
@@ -174,6 +177,8 @@ class Learner:
         returns = values + advantage
         self.scale.update(returns)
         mean, deviation = self.scale.mean_and_deviation
+        if config.repeats > 1:
+            advantage = advantage - luck(advantage, rollout.row // config.repeats)
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         batch = _Batch(rollout, advantage, (returns - mean) / deviation)
         figures: list[dict[str, float]] = []
@@ -241,6 +246,11 @@ class Learner:
         return found
 
 
+def luck(advantage: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """What the advantages (N,) of a group (N,) int64 have in common: their mean, for each decision."""
+    return (np.bincount(group, advantage) / np.maximum(np.bincount(group), 1))[group]
+
+
 @dataclass(frozen=True, eq=False)
 class _Batch:
     """Decisions with their advantages (N,) and normalised value targets (N,)."""
@@ -276,7 +286,7 @@ def train(
     while learner.iteration < config.iterations:
         number = learner.iteration
         rng = np.random.default_rng([config.seed, number])
-        seeds = TRAINING_SEEDS + (config.seed * config.iterations + number) * env.num_envs + np.arange(env.num_envs)
+        seeds = TRAINING_SEEDS + (config.seed << 32) + number * env.num_envs + np.arange(env.num_envs) // config.repeats
         actor = Actor(learner.policy, env.layout, env.codec, env.num_envs)
         decide: Decide = partial(_draw, actor, rng)
         if number < config.imitated and teacher is not None:

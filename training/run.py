@@ -109,6 +109,8 @@ def train_run(
     """
     taken = (folder / CHECKPOINT).exists()
     require(resume or not taken, "out", str(folder), "a folder without a run, or --resume to go on with it")
+    apart = mix.buildings * len(mix.threats) * config.repeats
+    require(mix.rows % apart == 0, "rows", mix.rows, f"a multiple of {apart}, buildings x threats x repeats")
     torch.set_num_threads(threads)
     env = mix.make_env(threads)
     learner = Learner(config)

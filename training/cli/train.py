@@ -26,6 +26,7 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long.")] = None,
     imitate: Annotated[str | None, typer.Option(help=f"Warm start: imitate one of {', '.join(_TEACHERS)}.")] = None,
     imitated: Annotated[int, typer.Option(min=1, help="Batches of imitation.")] = 20,
+    repeats: Annotated[int, typer.Option(min=1, help="Missions that play the same seed, to tell luck from skill.")] = 4,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over a batch.")] = 4,
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at the start.")] = 2e-3,
     entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 3e-3,
@@ -53,8 +54,8 @@ def train(
     mix = MissionMix(scenario, buildings, 0, suite, tuple(threats.split(",")), rows)
     hidden = tuple(name for name in without.split(",") if name)
     config = PpoConfig(
-        algorithm=algorithm, iterations=iterations, imitated=min(imitated, iterations) if imitate else 0, epochs=epochs,
-        learning_rate=learning_rate, entropy=entropy, objective=objective, seed=seed,
+        algorithm=algorithm, iterations=iterations, imitated=min(imitated, iterations) if imitate else 0, repeats=repeats,
+        epochs=epochs, learning_rate=learning_rate, entropy=entropy, objective=objective, seed=seed,
         network=NetworkConfig(memory=memory, commits=not every_step, without=hidden),
     )  # fmt: skip
     console = screen()
