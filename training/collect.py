@@ -15,6 +15,7 @@ import torch
 from agents.learned import Actor, Decisions, rounds
 from agents.networks import deciding
 from agents.policy import Policy
+from qdt_env.records import require
 from qdt_env.spaces import ActionCodec, ObservationLayout
 
 OBJECTIVES = ("lives", "score")
@@ -149,7 +150,12 @@ def _rollout(
     ends: _Ends,
     metrics: dict[str, np.ndarray],
 ) -> Rollout:
-    """Everything in one piece."""
+    """Everything in one piece.
+
+    Raises:
+        ValueError: nobody decided anything.
+    """
+    require(bool(parts), "missions", "no decision in any of them", "missions in which robots have a choice")
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Decisions.__annotations__}
     return Rollout(
         **joined,
