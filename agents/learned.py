@@ -16,6 +16,7 @@ from qdt_env.records import require
 from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 
 FORMAT = "qdt policy 1"
+_ABOUT = "about"
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,13 +176,9 @@ class LearnedPolicy:
 
 def save_policy(path: Path, network: TeamPolicy, card: dict[str, Any]) -> None:
     """Write weights and what made them; the file holds arrays and text, no code."""
-    metadata = {
-        "format": FORMAT,
-        "network": json.dumps(asdict(network.config)),
-        "advised": json.dumps(network.advised),
-        "card": json.dumps(card),
-    }
-    save_file({name: value.detach().contiguous() for name, value in network.state_dict().items()}, path, metadata)
+    about = {"format": FORMAT, "network": asdict(network.config), "advised": network.advised, "card": card}
+    weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, path, {_ABOUT: json.dumps(about, sort_keys=True)})  # one entry: several have no fixed order
 
 
 def load_network(path: Path) -> tuple[TeamPolicy, dict[str, Any]]:
@@ -193,13 +190,12 @@ def load_network(path: Path) -> tuple[TeamPolicy, dict[str, Any]]:
     require(Path(path).is_file(), "policy", str(path), "an existing .safetensors file")
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
             weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"policy file {str(path)!r} is damaged or of another kind: {error}") from None
-    require(metadata.get("format") == FORMAT, "policy", str(path), f"a file of format {FORMAT!r}")
-    settings = json.loads(metadata["network"])
-    config = replace(NetworkConfig(), **{**settings, "without": tuple(settings["without"])})
-    network = TeamPolicy(config, json.loads(metadata["advised"]))
+    require(about.get("format") == FORMAT, "policy", str(path), f"a file of format {FORMAT!r}")
+    config = replace(NetworkConfig(), **{**about["network"], "without": tuple(about["network"]["without"])})
+    network = TeamPolicy(config, about["advised"])
     network.load_state_dict(weights)
-    return network, json.loads(metadata["card"])
+    return network, about["card"]

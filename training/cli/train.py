@@ -53,8 +53,9 @@ def train(
         raise ValueError(f"qdt train needs {error.name}: pip install 'qdt-env[train]'") from None
     mix = MissionMix(scenario, buildings, 0, suite, tuple(threats.split(",")), rows)
     hidden = tuple(name for name in without.split(",") if name)
+    warm = min(imitated, iterations) if imitate else 0
     config = PpoConfig(
-        algorithm=algorithm, iterations=iterations, imitated=min(imitated, iterations) if imitate else 0, repeats=repeats,
+        algorithm=algorithm, iterations=iterations, imitated=warm, repeats=repeats,
         epochs=epochs, learning_rate=learning_rate, entropy=entropy, objective=objective, seed=seed,
         network=NetworkConfig(memory=memory, commits=not every_step, without=hidden),
     )  # fmt: skip

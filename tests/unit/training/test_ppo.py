@@ -79,9 +79,7 @@ def test_with_a_decision_at_every_step_it_is_the_usual_gae() -> None:
     [("mappo", False, [True, False]), ("mappo", True, [True, True]),
      ("ippo", False, [False, False]), ("ippo", True, [False, True])],
 )  # fmt: skip
-def test_what_follows_a_robots_end_counts_where_it_should(
-    algorithm: str, bootstrap: bool, counted: list[bool]
-) -> None:
+def test_what_follows_a_robots_end_counts_where_it_should(algorithm: str, bootstrap: bool, counted: list[bool]) -> None:
     """Robot 0 is lost, robot 1 plays to the horizon: the team goes on, a lost robot does not, the horizon is an end."""
     task = Turns(4)
     task.reset(seed=range(4))

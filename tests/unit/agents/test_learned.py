@@ -1,0 +1,199 @@
+"""Networks over entities, acting with them, and their files."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
+
+from agents.learned import Actor, LearnedPolicy, load_network, rounds, save_policy  # noqa: E402
+from agents.networks import CentralCritic, NetworkConfig, TeamPolicy, cut, deciding, hide, open_slots  # noqa: E402
+from agents.policies import make_policy  # noqa: E402
+from qdt_env.spaces import PATIENT_FEATURES, SELF_FEATURES, ActionCodec, ObservationLayout  # noqa: E402
+
+LAYOUT = ObservationLayout(patients=7, slots=3, robots=3)
+CODEC = ActionCodec("task", 7, 3)
+
+
+def network(advised: bool = False, **config: Any) -> TeamPolicy:
+    """A policy whose weights are large enough to tell inputs apart."""
+    torch.manual_seed(1)
+    policy = TeamPolicy(NetworkConfig(**config), advised)
+    with torch.no_grad():
+        policy.patient.weight.mul_(100.0)
+        policy.others.weight.mul_(100.0)
+    return policy
+
+
+def observations(n: int, layout: ObservationLayout = LAYOUT, seed: int = 0) -> torch.Tensor:
+    """Random features; the first four patient slots are open."""
+    seen = torch.rand(n, layout.size, generator=torch.Generator().manual_seed(seed))
+    cut(layout, seen, "tasks")[..., 0] = (torch.arange(layout.patients) < 4).float()
+    cut(layout, seen, "self")[..., SELF_FEATURES.index("busy")] = 0.0
+    return seen
+
+
+def asked(policy: TeamPolicy, seen: torch.Tensor, layout: ObservationLayout = LAYOUT) -> torch.Tensor:
+    """Logits with every action allowed."""
+    n, actions = len(seen), ActionCodec("task", layout.patients, layout.slots).n
+    free = torch.ones(n, actions, dtype=torch.int8)
+    with torch.no_grad():
+        logits, _ = policy(layout, seen, free, torch.zeros(n, layout.patients), torch.zeros(n, policy.config.hidden))
+    return logits
+
+
+def test_patients_in_another_order_get_their_logits_in_that_order() -> None:
+    policy, seen = network(), observations(5)
+    order = torch.tensor([3, 0, 6, 2, 5, 1, 4])
+    swapped = seen.clone()
+    cut(LAYOUT, swapped, "tasks")[:] = cut(LAYOUT, seen, "tasks")[:, order]
+    one, other = asked(policy, seen), asked(policy, swapped)
+    assert torch.allclose(other[:, 1:8], one[:, 1:8][:, order], atol=1e-5)
+    assert torch.allclose(other[:, [0, *range(8, 14)]], one[:, [0, *range(8, 14)]], atol=1e-5)
+    assert (one[:, 1:5].std(1) > 1e-3).all()  # and they do differ
+
+
+def test_empty_slots_and_more_robots_change_nothing_but_the_size() -> None:
+    policy, seen = network(), observations(5)
+    larger = ObservationLayout(patients=20, slots=3, robots=5)
+    wide = torch.zeros(5, larger.size)
+    for name in LAYOUT.blocks:
+        block = cut(LAYOUT, seen, name)
+        cut(larger, wide, name)[:, : block.shape[1]] = block
+    cut(LAYOUT, seen, "tasks")[:, 4:] = 0.0
+    cut(larger, wide, "tasks")[:, 4:] = 0.0
+    one, other = asked(policy, seen), asked(policy, wide, larger)
+    assert torch.allclose(one[:, :5], other[:, :5], atol=1e-5)
+    assert torch.allclose(one[:, -6:], other[:, -6:], atol=1e-5)
+
+
+def test_only_open_slots_are_looked_at_in_their_order() -> None:
+    there = torch.tensor([[False, True, False, True], [False, False, False, True]])
+    assert open_slots(there)[0].tolist() == [1, 3] and open_slots(there)[1, 0] == 3
+    assert open_slots(torch.zeros(3, 4, dtype=torch.bool)).shape == (3, 0)
+
+
+def test_a_policy_that_sees_nobody_still_answers() -> None:
+    seen = observations(2)
+    cut(LAYOUT, seen, "tasks")[:] = 0.0
+    alone = ObservationLayout(patients=7, slots=3, robots=1)
+    assert torch.isfinite(asked(network(), seen)).all()
+    assert torch.isfinite(asked(network(), torch.zeros(2, alone.size), alone)).all()
+
+
+def test_hidden_features_do_not_matter_and_others_do() -> None:
+    seen = observations(4)
+    changed = seen.clone()
+    cut(LAYOUT, changed, "tasks")[..., PATIENT_FEATURES.index("trust")] = 0.123
+    blind, seeing = network(without=("tasks.trust",)), network()
+    assert torch.equal(asked(blind, seen), asked(blind, changed))
+    assert not torch.allclose(asked(seeing, seen), asked(seeing, changed))
+    with pytest.raises(ValueError, match="tasks.colour"):
+        hide(LAYOUT, seen, ("tasks.colour",))
+    with pytest.raises(ValueError, match="weather"):
+        hide(LAYOUT, seen, ("weather",))
+
+
+def test_the_critic_does_not_mind_the_order_of_patients() -> None:
+    torch.manual_seed(0)
+    critic, sizes = CentralCritic(), (4, 3, 6, 2)
+    state = torch.rand(5, 4 * 3 + 3 + 6 * 8 + 2 * 9 + 1)
+    swapped = state.clone()
+    swapped[:, 15:63] = state[:, 15:63].view(5, 6, 8)[:, [2, 0, 1, 5, 4, 3]].reshape(5, 48)
+    assert torch.allclose(critic(sizes, state), critic(sizes, swapped), atol=1e-5)
+
+
+def test_masked_actions_are_never_taken() -> None:
+    rng = np.random.default_rng(0)
+    actor = Actor(network(commits=False), LAYOUT, CODEC, 50)
+    seen = observations(150).numpy().reshape(50, 3, -1)
+    for _ in range(20):
+        mask = (rng.random((50, 3, CODEC.n)) < 0.3).astype(np.int8)
+        mask[..., -1] = 1
+        actions, _ = actor.decide(seen, mask, rng.random(mask.shape))
+        assert np.take_along_axis(mask, actions[..., None], -1).all()
+
+
+def test_busy_robots_go_on_unless_they_must_choose() -> None:
+    seen = observations(3)
+    cut(LAYOUT, seen, "self")[0, 0, SELF_FEATURES.index("busy")] = 1.0
+    mask = torch.ones(3, CODEC.n, dtype=torch.int8)
+    mask[2, :-1] = 0
+    assert deciding(LAYOUT, seen, mask, commits=True).tolist() == [False, True, False]
+    assert deciding(LAYOUT, seen, mask, commits=False).tolist() == [True, True, False]
+
+
+def test_a_waiting_robot_is_asked_again_after_its_patience() -> None:
+    actor = Actor(network(patience=4), LAYOUT, CODEC, 1)
+    seen = observations(3).numpy()[None]
+    mask = np.zeros((1, 3, CODEC.n), np.int8)
+    mask[..., [0, 1, -1]] = 1
+    uniform = np.zeros(mask.shape)
+    uniform[..., -1] = 1.0 - 1e-12  # the draw is so that they wait
+    asked_at = [step for step in range(9) if actor.decide(seen, mask, uniform)[1]]
+    assert asked_at == [0, 4, 8]
+
+
+def test_robots_decide_in_turn_and_see_who_was_chosen() -> None:
+    asked_now = np.array([[True, False, True], [False, True, True], [False, False, False]])
+    turns = rounds(asked_now, in_turn=True)
+    assert [(rows.tolist(), robots.tolist()) for rows, robots in turns] == [([0, 1], [0, 1]), ([0, 1], [2, 2])]
+    rows, robots = rounds(asked_now, in_turn=False)[0]
+    assert list(zip(rows.tolist(), robots.tolist(), strict=True)) == [(0, 0), (0, 2), (1, 1), (1, 2)]
+    actor = Actor(network(), LAYOUT, CODEC, 1)
+    mask = np.ones((1, 3, CODEC.n), np.int8)
+    mask[..., 5:] = 0  # a patient must be chosen
+    _, made = actor.decide(observations(3).numpy()[None], mask)
+    first, second = made[0].action[0] - 1, made[1]
+    assert second.chosen[0, first] == 1.0 and second.chosen.sum() == 1.0
+
+
+def test_a_policy_file_brings_back_the_same_answers(tmp_path: Path) -> None:
+    path, policy = tmp_path / "mine.safetensors", network(width=8, hidden=16, memory=True, without=("team",))
+    save_policy(path, policy, {"command": "qdt train"})
+    found, card = load_network(path)
+    assert found.config == policy.config and card == {"command": "qdt train"}
+    assert torch.equal(asked(found, observations(4)), asked(policy, observations(4)))
+    assert make_policy(str(path), LAYOUT, CODEC).name == "mine"
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut", "text", "other"])
+def test_files_that_are_no_policy_are_refused(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "mine.safetensors"
+    if damage != "absent":
+        save_policy(path, network(), {})
+        whole = path.read_bytes()
+        other = whole.replace(b"qdt policy 1", b"qdt policy 9")
+        path.write_bytes({"cut": whole[:-100], "text": b"hello", "other": other}[damage])
+    with pytest.raises(ValueError, match=r"mine\.safetensors"):
+        load_network(path)
+
+
+def test_unknown_policies_and_controls_are_refused() -> None:
+    with pytest.raises(ValueError, match="policy='greedy'"):
+        make_policy("greedy", LAYOUT, CODEC)
+    with pytest.raises(ValueError, match="control"):
+        Actor(network(), LAYOUT, ActionCodec("move", 7, 3), 1)
+    with pytest.raises(ValueError, match="advice"):
+        LearnedPolicy(network(advised=True), LAYOUT, CODEC, "advised")
+
+
+def test_the_same_seed_plays_the_same_and_rows_do_not_know_each_other() -> None:
+    policy = LearnedPolicy(network(), LAYOUT, CODEC, "mine")
+    seen = observations(30).numpy().reshape(10, 3, -1)
+    start = LAYOUT.blocks["time"].start
+    seen[..., start] = 0.0  # the first step of an episode
+    mask = np.ones((10, 3, CODEC.n), np.int8)
+    one = policy.act(seen, mask, np.random.default_rng(5))
+    assert np.array_equal(one, policy.act(seen, mask, np.random.default_rng(5)))
+    alone = policy.act(seen[:1], mask[:1], np.random.default_rng(5))
+    assert np.array_equal(alone, one[:1])
+
+
+def test_configs_that_cannot_work_are_named() -> None:
+    for name in ("width", "hidden", "patience"):
+        with pytest.raises(ValueError, match=name):
+            replace(NetworkConfig(), **{name: 0})

@@ -1,0 +1,106 @@
+"""Training runs on disk: resumed ones equal those that were never interrupted; foreign and damaged ones are refused."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the trainer needs PyTorch")
+
+from agents.learned import load_network  # noqa: E402
+from agents.networks import NetworkConfig  # noqa: E402
+from training.checkpoints import CHECKPOINT, CURVE, POLICY  # noqa: E402
+from training.ppo import PpoConfig  # noqa: E402
+from training.run import MissionMix, train_run  # noqa: E402
+
+MIX = MissionMix(rows=4, max_cycles=30)
+CONFIG = PpoConfig(iterations=4, imitated=1, repeats=2, epochs=2, minibatches=2, network=NetworkConfig(8, 16))
+TIMES = ("seconds",)
+
+
+def curve(folder: Path) -> list[dict[str, str]]:
+    """The figures but for the times."""
+    with (folder / CURVE).open() as file:
+        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
+
+
+class Stop(Exception):
+    """Raised to interrupt a run."""
+
+
+def interrupted(folder: Path, after: int, save_every_s: float) -> None:
+    """A run that is cut off in the middle of its work."""
+
+    def stop(number: int, line: dict[str, float]) -> None:
+        del line
+        if number > after:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train_run(folder, MIX, CONFIG, save_every_s=save_every_s, progress=stop)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
+    whole = train_run(tmp_path / "whole", MIX, CONFIG)
+    interrupted(tmp_path / "cut", after=2, save_every_s=0.0)
+    assert len(curve(tmp_path / "cut")) == 3  # one line more than the checkpoint knows
+    with (tmp_path / "cut" / CURVE).open("a") as file:
+        file.write("3,half a li")
+    resumed = train_run(tmp_path / "cut", MIX, CONFIG, resume=True)
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole") and len(curve(tmp_path / "whole")) == 4
+    one, other = load_network(whole)[0].state_dict(), load_network(resumed)[0].state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_finished_run_can_be_resumed_and_does_nothing(tmp_path: Path) -> None:
+    first = train_run(tmp_path, MIX, replace(CONFIG, iterations=1, imitated=0))
+    before = first.read_bytes(), (tmp_path / CURVE).read_bytes()
+    train_run(tmp_path, MIX, replace(CONFIG, iterations=1, imitated=0), resume=True)
+    assert (first.read_bytes(), (tmp_path / CURVE).read_bytes()) == before
+
+
+def test_a_run_is_not_overwritten_by_mistake_nor_mixed_with_another(tmp_path: Path) -> None:
+    small = replace(CONFIG, iterations=1, imitated=0)
+    train_run(tmp_path, MIX, small)
+    with pytest.raises(ValueError, match="--resume"):
+        train_run(tmp_path, MIX, small)
+    with pytest.raises(ValueError, match="learning_rate there 0.001, here 0.01"):
+        train_run(tmp_path, MIX, replace(small, learning_rate=0.01), resume=True)
+    with pytest.raises(ValueError, match="missions.suite there 'qkd', here 'psk'"):
+        train_run(tmp_path, replace(MIX, suite="psk"), small, resume=True)
+    (tmp_path / CHECKPOINT).write_bytes((tmp_path / CHECKPOINT).read_bytes()[:1000])
+    with pytest.raises(ValueError, match="damaged"):
+        train_run(tmp_path, MIX, small, resume=True)
+    with pytest.raises(ValueError, match="no checkpoint"):
+        train_run(tmp_path / "new", MIX, small, resume=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_time_limit_saves_what_was_reached(tmp_path: Path) -> None:
+    train_run(tmp_path, MIX, CONFIG, minutes=0.0)
+    assert len(curve(tmp_path)) == 1 and (tmp_path / POLICY).is_file() and (tmp_path / CHECKPOINT).is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"buildings": 0}, "buildings"), ({"rows": 3, "buildings": 4}, "rows"),
+     ({"scenario": "clinic.json", "buildings": 2}, "buildings")],
+)  # fmt: skip
+def test_mixes_that_cannot_be_laid_out_are_named(change: dict[str, object], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        replace(MIX, **change)
+
+
+def test_rows_must_hold_whole_groups(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="rows=4.*multiple of 3"):
+        train_run(tmp_path, MIX, replace(CONFIG, repeats=3))
+
+
+def test_buildings_of_several_sizes_share_their_slots() -> None:
+    mix = MissionMix(buildings=3, rows=6, threats=("none", "mixed"), max_cycles=5)
+    env = mix.make_env()
+    assert len({one.patient_slots for one in mix.scenarios()}) == 1
+    assert [(c.scenario.building.digest(), c.threats) for c in env.conditions] == [
+        (one.building.digest(), threats) for one in mix.scenarios() for threats in mix.threats
+    ]
