@@ -129,11 +129,11 @@ class HospitalRescueVectorEnv(RescueVectorEnv):
     Args:
         num_envs: rows B.
         scenario: of every row.
-        **game: as of :class:`RescueVectorEnv`, but for ``reward``: a dispatcher's is the team's.
+        **game: as of :class:`RescueVectorEnv`, but for ``reward`` (a dispatcher's is the team's) and ``observation``.
     """
 
     def __init__(self, num_envs: int = 1, scenario: Any = "ward", **game: Any) -> None:
-        _refuse(game, "reward")
+        _refuse(game, "reward", "observation")
         super().__init__(num_envs, scenario, **game)
         shape = self._observation.shape[1:]
         self.single_observation_space = space_of_row(shape, self.layout.robots, self.codec.n, self._mask_in_info)

@@ -16,7 +16,9 @@ against that.
 **Observation.** With ``action_mask="obs"`` a dict ``{"observation": (F,) float32, "action_mask": (A,) int8}``; the flat
 vector is made of the blocks ``self``, ``passages``, ``tasks``, ``services``, ``team``, ``channel``, ``time``, which
 ``env.unwrapped.layout.slice(obs, name)`` cuts out (features listed in ``qdt_env.spaces``). ``observation="graph"`` adds
-``zones`` (Z, 6), ``passages`` (E, 3) and ``edges`` (E, 2) to the dict.
+the robot's believed map to the dict: ``zones`` (Z, 6) and ``passages`` (E, 3) float32 (features in
+``qdt_env.graph_layout``), ``edges`` (E, 2) int32, the zones that a passage joins, and ``patient_zones`` (P,) int32, the
+zone where each patient is believed, -1 for an empty slot or where nobody knows.
 
 **Actions.** ``control="task"``: 0 continue; 1..P go to that patient and do the next useful thing (triage, extricate,
 give a kit, carry out); then scout, kit, clear, recharge, refresh (keys), wait. ``control="move"``: 0 continue; 1..D
@@ -45,10 +47,12 @@ from pettingzoo import ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
 
+from qdt_env.engine.belief_graph import BeliefGraphs, edges_of, empty_graphs, write_graphs
 from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.engine.metrics import METRICS, NOT_YET
-from qdt_env.engine.privileged import graph_of, state_layout, state_of
+from qdt_env.engine.privileged import state_layout, state_of
+from qdt_env.graph_layout import GRAPH_PASSAGE_FEATURES, GRAPH_ZONE_FEATURES
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from qdt_env.spaces import CONTINUE, ROBOT_INFO, ActionCodec, ObservationLayout
@@ -306,9 +310,11 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
             flat = spaces.Box(0.0, 1.0, (size,), np.float32)
             parts: dict[str, spaces.Space[Any]] = {}
             if self._observation == "graph":
-                parts["zones"] = spaces.Box(0.0, 1.0, (graph.n_zones, 6), np.float32)
-                parts["passages"] = spaces.Box(0.0, 1.0, (graph.n_passages, 3), np.float32)
-                parts["edges"] = spaces.Box(0, graph.n_zones - 1, (graph.n_passages, 2), np.int32)
+                zones, passages = graph.n_zones, graph.n_passages
+                parts["zones"] = spaces.Box(0.0, 1.0, (zones, len(GRAPH_ZONE_FEATURES)), np.float32)
+                parts["passages"] = spaces.Box(0.0, 1.0, (passages, len(GRAPH_PASSAGE_FEATURES)), np.float32)
+                parts["edges"] = spaces.Box(0, zones - 1, (passages, 2), np.int32)
+                parts["patient_zones"] = spaces.Box(-1, zones - 1, (self.layout.patients,), np.int32)
             if self._action_mask in ("obs", "rllib"):
                 parts["action_mask"] = spaces.Box(0, 1, (n,), np.int8)
             if not parts:
@@ -330,9 +336,13 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
             key = self._flat_key
             return {a: {key: flat[r], "action_mask": masks[r]} for a in agents if (r := self._row[a]) >= 0}
         observations: dict[str, Any] = {}
+        building = self.scenario.building
+        graphs = empty_graphs(1, len(flat), building.n_zones, building.n_passages, self.layout.patients)
+        write_graphs(self._episodes, graphs)
         for agent in agents:
             r = self._row[agent]
-            observations[agent] = {self._flat_key: flat[r], **graph_of(self._episodes, r)}
+            own = {name: part[0, r] for name, part in zip(BeliefGraphs._fields, graphs, strict=True)}
+            observations[agent] = {self._flat_key: flat[r], **own, "edges": edges_of(self._episodes)}
             if in_dict:
                 observations[agent]["action_mask"] = masks[r]
         return observations

@@ -5,7 +5,7 @@
 | Import | ``from qdt_env.vector_env import RescueVectorEnv`` |
 | Base class | ``gymnasium.vector.VectorEnv`` |
 | Actions | (B, R) integers in 0 .. A-1, masked |
-| Observations | ``observation`` (B, R, F) float32 in [0, 1], ``action_mask`` (B, R, A) int8 |
+| Observations | ``observation`` (B, R, F) float32 in [0, 1], ``action_mask`` (B, R, A) int8; "graph" adds arrays |
 
 Every row is an episode of :mod:`qdt_env.hospital_rescue_v0`, bit for bit: the same seed, episode number and actions
 give the same observations, masks, rewards and infos as ``parallel_env(..., keep_dead=True)``, whatever the other rows
@@ -18,6 +18,11 @@ do and however many threads share the work. B is ``num_envs``, R the robots, F `
 - ``terminations`` (B, R) bool: robot is lost, in this step or before. Its value is 0 from then on.
 - ``truncations`` (B, R) bool: the horizon came while the robot was in play. Its value is that of the final observation.
 - A row is over when each of its robots is one or the other: ``(terminations | truncations).all(1)``.
+
+**Graphs.** ``observation="graph"`` adds what each robot believes of the building, as the PettingZoo face does:
+``zones`` (B, R, Z, 6) and ``passages`` (B, R, E, 3) float32, ``patient_zones`` (B, R, P) int32, and ``edges`` (B, E, 2)
+int32, which never change and cannot be written. Z and E are those of the largest building. In rows of a smaller one the
+last zones and passages are 0 and the edges of passages that are not there (-1, -1); a zone is there if it has an edge.
 
 **Infos.** Arrays, first axis B: ``alive`` (B, R) bool, whose next action counts; one array (B, R) float32 for each name
 in ``qdt_env.spaces.ROBOT_INFO``; ``seed`` (B,) uint64 and ``episode_number`` (B,) int64, which episode the row is in;
@@ -60,6 +65,8 @@ from gymnasium.vector.utils import batch_space
 
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.engine.mixture import Mixture
+from qdt_env.engine.privileged import StateLayout
+from qdt_env.graph_layout import GRAPH_PASSAGE_FEATURES, GRAPH_ZONE_FEATURES
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
@@ -90,7 +97,7 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         num_envs: rows B.
         scenario, suite, threats, building_seed: of every row, as of ``parallel_env``.
         conditions: what rows play instead of these four, in equal stretches: row b plays condition b * n // B of n.
-        channel, control, reward, max_cycles, perfect_information: as of ``parallel_env``.
+        channel, control, observation, reward, max_cycles, perfect_information: as of ``parallel_env``.
         action_mask: "obs" (in the observations) or "info" (in the infos).
         autoreset_mode: an ``AutoresetMode``, or its value: "NextStep", "SameStep" or "Disabled".
         copy: return copies, not the engine's arrays.
@@ -116,6 +123,7 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         conditions: Sequence[Condition] | None = None,
         channel: str = "statistical",
         control: str = "task",
+        observation: str = "flat",
         reward: str = "team",
         max_cycles: int | None = None,
         perfect_information: bool = False,
@@ -126,10 +134,11 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         require(isinstance(num_envs, int) and num_envs >= 1, "num_envs", num_envs, "1 or more")
         require(action_mask in ("obs", "info"), "action_mask", action_mask, "'obs' or 'info'")
+        require(observation in ("flat", "graph"), "observation", observation, "'flat' or 'graph'")
         listed = (Condition(scenario, suite, threats, building_seed),) if conditions is None else tuple(conditions)
         require(1 <= len(listed) <= num_envs, "conditions", len(listed), f"1 to num_envs={num_envs}")
         self.num_envs, self._mode, self._copy = num_envs, _autoreset_mode(autoreset_mode), copy
-        self._mask_in_info = action_mask == "info"
+        self._mask_in_info, self._graph = action_mask == "info", observation == "graph"
         self.metadata = {**self.metadata, "autoreset_mode": self._mode}
         of_row = [b * len(listed) // num_envs for b in range(num_envs)]
         scenarios, games = _load(listed, max_cycles), []
@@ -143,7 +152,9 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         self._over = np.zeros(num_envs, bool)
         self._lost = np.zeros((num_envs, robots), bool)  # before the step
         shape = (robots, self.layout.size)
-        self.single_observation_space = space_of_row(shape, robots, self.codec.n, self._mask_in_info)
+        self.single_observation_space = space_of_row(
+            shape, robots, self.codec.n, self._mask_in_info, self._mixture.state_layout if self._graph else None
+        )
         self.single_action_space = spaces.MultiDiscrete(np.full(robots, self.codec.n))
 
     @cached_property
@@ -268,13 +279,22 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         """The engine's observations in the shape that this face hands out."""
         return self._mixture.out.observation
 
+    def _shown(self) -> dict[str, Array]:
+        """What the rows see now, in the engine's own arrays."""
+        shown = {"observation": self._observation}
+        if not self._mask_in_info:
+            shown["action_mask"] = self._mixture.out.mask
+        if self._graph:
+            shown |= self._mixture.graphs()._asdict()
+            shown["edges"] = self._mixture.edges
+        return shown
+
     def _observations(self) -> Any:
         """Observations of all rows."""
-        flat = self._observation.copy() if self._copy else self._observation
-        if self._mask_in_info:
-            return flat
-        mask = self._mixture.out.mask
-        return {"observation": flat, "action_mask": mask.copy() if self._copy else mask}
+        shown = self._shown()
+        if self._copy:
+            shown = {name: part.copy() if part.flags.writeable else part for name, part in shown.items()}
+        return shown if len(shown) > 1 else shown["observation"]
 
     def _infos(self) -> dict[str, Any]:
         """Infos of all rows as they stand."""
@@ -300,18 +320,19 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
     def _final(self, rows: Array) -> dict[str, Any]:
         """What rows that have just ended saw last, before they are reset."""
         final_obs = np.full(self.num_envs, None, object)
-        flat, mask = self._observation[rows], self._mixture.out.mask[rows]
+        shown = {name: part[rows] for name, part in self._shown().items()}
         for k, row in enumerate(rows):
-            final_obs[row] = flat[k] if self._mask_in_info else {"observation": flat[k], "action_mask": mask[k]}
+            last = {name: part[k] for name, part in shown.items()}
+            final_obs[row] = last if len(last) > 1 else last["observation"]
         metrics = self._metrics(rows)
         there = metrics["_metrics"]
-        shown = {name: np.array(value) for name, value in self._infos().items()}  # copies: the arrays go on
-        for value in shown.values():
+        infos = {name: np.array(value) for name, value in self._infos().items()}  # copies: the arrays go on
+        for value in infos.values():
             value[~there] = 0
         return {
             "final_obs": final_obs,
             "_final_obs": there,
-            "final_info": {**shown, **metrics},
+            "final_info": {**infos, **metrics},
             "_final_info": there.copy(),
         }
 
@@ -342,11 +363,21 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         return np.array([operator.index(x) for x in numbers], dtype)
 
 
-def space_of_row(shape: tuple[int, ...], robots: int, actions: int, mask_in_info: bool) -> spaces.Space[Any]:
-    """Space of a row's observation of this shape, with the mask unless it is in the infos."""
+def space_of_row(
+    shape: tuple[int, ...], robots: int, actions: int, mask_in_info: bool, graph: StateLayout | None = None
+) -> spaces.Space[Any]:
+    """Space of a row's observation of this shape, with the mask unless it is in the infos, and room for a graph."""
     flat = spaces.Box(0.0, 1.0, shape, np.float32)
-    mask = spaces.Box(0, 1, (robots, actions), np.int8)
-    return flat if mask_in_info else spaces.Dict({"observation": flat, "action_mask": mask})
+    parts: dict[str, spaces.Space[Any]] = {"observation": flat}
+    if not mask_in_info:
+        parts["action_mask"] = spaces.Box(0, 1, (robots, actions), np.int8)
+    if graph is not None:
+        last, zone, passage = graph.zones - 1, len(GRAPH_ZONE_FEATURES), len(GRAPH_PASSAGE_FEATURES)
+        parts["zones"] = spaces.Box(0.0, 1.0, (robots, graph.zones, zone), np.float32)
+        parts["passages"] = spaces.Box(0.0, 1.0, (robots, graph.passages, passage), np.float32)
+        parts["patient_zones"] = spaces.Box(-1, last, (robots, graph.patients), np.int32)
+        parts["edges"] = spaces.Box(-1, last, (graph.passages, 2), np.int32)
+    return spaces.Dict(parts) if len(parts) > 1 else flat
 
 
 def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:

@@ -1,10 +1,12 @@
 """Mixture: rows of several buildings, suites and threats behind one set of arrays, for domain randomisation."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
 
+from qdt_env.engine.belief_graph import BeliefGraphs, edges_of, empty_graphs, write_graphs
 from qdt_env.engine.episodes import Episodes, GameConfig, empty_output
 from qdt_env.engine.privileged import state_layout, state_of
 from qdt_env.records import require
@@ -54,6 +56,7 @@ class Mixture:
         self.state_layout = state_layout(self.engines[0])
         for engine in self.engines[1:]:
             self.state_layout = self.state_layout.covering(state_layout(engine))
+        self._graphs: BeliefGraphs | None = None
 
     def __getstate__(self) -> dict[str, object]:
         """A mixture of one engine can be copied and pickled; arrays shared by several would come apart.
@@ -89,6 +92,28 @@ class Mixture:
         """The truth of every row, (B, S) float32 in [0, 1], see ``engine.privileged.state_of``."""
         states = [state_of(engine, self.state_layout) for engine in self.engines]
         return states[0] if len(states) == 1 else np.concatenate(states)
+
+    def graphs(self) -> BeliefGraphs:
+        """What the robots of every row believe, in arrays that the next call overwrites."""
+        room = self.state_layout
+        if self._graphs is None:
+            self._graphs = empty_graphs(self.n, room.robots, room.zones, room.passages, room.patients)
+        for k, engine in enumerate(self.engines):
+            own = slice(self._starts[k], self._starts[k + 1])
+            write_graphs(engine, BeliefGraphs(*(part[own] for part in self._graphs)))
+        return self._graphs
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """The two zones of every passage, (B, E, 2) int32, -1 where a row's building has fewer; cannot be written."""
+        edges = [edges_of(engine) for engine in self.engines]
+        if len(edges) == 1:
+            return np.broadcast_to(edges[0], (self.n, *edges[0].shape))
+        every = np.full((self.n, self.state_layout.passages, 2), -1, np.int32)
+        for k, own in enumerate(edges):
+            every[self._starts[k] : self._starts[k + 1], : len(own)] = own
+        every.setflags(write=False)
+        return every
 
     def _shared_out(self, rows: np.ndarray) -> list[tuple[Episodes, slice, int]]:
         """Which engine holds which stretch of the ascending ``rows``, and that engine's first row."""

@@ -1,4 +1,4 @@
-"""What only a centralised critic or an upper bound may see, and a robot's belief as a graph."""
+"""What only a centralised critic or an upper bound may see."""
 
 from dataclasses import dataclass
 
@@ -120,33 +120,6 @@ def write_robot(robot, place, row):
     row[5] = np.float32(1.0) if robot.patient >= 0 else np.float32(0.0)
     for k in range(3):
         row[6 + k] = place[robot.zone, k]
-
-
-def graph_of(episodes: Episodes, robot: int, row: int = 0) -> dict[str, np.ndarray]:
-    """A robot's belief over the building: zones (Z, 6), passages (E, 3), edges (E, 2).
-
-    Zone features: damage, smoke, seen, entrance, depot, own place. Passage features: blocked, slow, length.
-    """
-    site, belief = episodes.setup.site, episodes.state.belief
-    zones, passages = belief.zones[row, robot], belief.passages[row, robot]
-    alive = episodes.state.world.robots["alive"][row, robot]
-    here = np.zeros(len(zones), np.float32)
-    here[episodes.state.world.robots["zone"][row, robot]] = 1.0
-    zone_features = np.stack(
-        [
-            zones["damage"] / 5.0, zones["smoke"] / 100.0, zones["seen"], site.zones["entrance"], site.zones["depot"],
-            here,
-        ],
-        1,
-    )  # fmt: skip
-    passage_features = np.stack(
-        [passages["condition"] == 2, passages["condition"] == 1, np.minimum(site.passages["length_m"] / 30.0, 1.0)], 1
-    )
-    return {
-        "zones": np.asarray(zone_features * alive, np.float32),
-        "passages": np.asarray(passage_features * alive, np.float32),
-        "edges": np.stack([site.passages["a"], site.passages["b"]], 1).astype(np.int32),
-    }
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

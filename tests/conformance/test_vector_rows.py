@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 Load = Callable[[str], ScenarioConfig]
 MODES = list(AutoresetMode)
 SEEDS = [2**63 + 5, 11, 12, 7]
+GRAPH = {"zones": 0, "passages": 0, "edges": -1, "patient_zones": -1}  # and what stands where there is nothing
 
 
 def draw_actions(mask: Array, rng: np.random.Generator) -> Array:
@@ -59,6 +60,12 @@ class Faces:
                 assert mine[:rows].tobytes() == face.layout.slice(theirs, block).tobytes(), (b, agent, block)
                 assert not mine[rows:].any(), "room for another building's passages is not empty"
             assert obs["action_mask"][b, r].tobytes() == seen[0][agent]["action_mask"].tobytes()
+            assert {*obs} == {*seen[0][agent]}
+            for name, nothing in GRAPH.items():
+                if name in obs:
+                    mine, theirs = obs[name][b] if name == "edges" else obs[name][b, r], seen[0][agent][name]
+                    assert mine[: len(theirs)].tobytes() == theirs.tobytes(), (b, agent, name)
+                    assert (mine[len(theirs) :] == nothing).all(), "room for another building is not empty"
             assert [infos[name][b, r] for name in ROBOT_INFO] == [seen[1][agent][name] for name in ROBOT_INFO]
         assert infos["alive"][b].tolist() == face.alive.tolist()
 
@@ -117,7 +124,11 @@ def play_beside(env: RescueVectorEnv, faces: Faces, seeds: list[int], steps: int
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
-@pytest.mark.parametrize("game", [{"control": "task"}, {"control": "move", "reward": "individual"}], ids=str)
+@pytest.mark.parametrize(
+    "game",
+    [{"control": "task"}, {"control": "move", "reward": "individual"}, {"observation": "graph", "control": "task"}],
+    ids=str,
+)
 def test_rows_are_the_pettingzoo_face(scenario_named: Load, mode: AutoresetMode, game: dict[str, Any]) -> None:
     """Robots are lost, rows end by the horizon and by the loss of all, and begin again, under every autoreset mode."""
     shaking = scenario_named("shaking")
@@ -166,9 +177,10 @@ def test_rows_may_differ_in_building_suite_and_threats(scenario_named: Load) -> 
     ]  # fmt: skip
     degrees = {load_scenario("ward", building_seed=seed).building.max_degree for seed in (0, 1)}
     assert len(degrees) == 2
-    env = RescueVectorEnv(7, conditions=conditions, max_cycles=40)
+    kinds: dict[str, Any] = {"max_cycles": 40, "observation": "graph"}
+    env = RescueVectorEnv(7, conditions=conditions, **kinds)
     assert env.conditions == tuple(conditions)
-    seen = play_beside(env, Faces(conditions, max_cycles=40), list(range(20, 27)), 90)
+    seen = play_beside(env, Faces(conditions, **kinds), list(range(20, 27)), 90)
     assert seen["ended"] >= 14, seen
 
 

@@ -62,6 +62,8 @@ def test_the_vector_env_is_found_by_name_and_by_default() -> None:
 def test_what_is_not_a_dispatchers_is_refused(kind: Any) -> None:
     with pytest.raises(TypeError, match="reward='individual' is not allowed: a dispatcher gets the team's reward"):
         kind(reward="individual")
+    with pytest.raises(TypeError, match="observation='graph' is not allowed"):
+        kind(observation="graph")
 
 
 def test_impossible_arguments_and_actions_are_refused() -> None:
