@@ -143,6 +143,9 @@ class LearnedPolicy:
     """A trained network as a policy. Actions are drawn as in training, or the likeliest taken (``likeliest``).
 
     Drawing is the default: a robot that always prefers the same action can prefer one that leads nowhere, for ever.
+
+    Attributes:
+        graph: observations must be of a ``GraphLayout``, the robots' maps included.
     """
 
     perfect_information = False
@@ -153,11 +156,15 @@ class LearnedPolicy:
         """The network's choices for observations of ``layout`` and actions of ``codec`` (task control).
 
         Raises:
-            ValueError: the codec is of another control, or the network wants advice that the observations do not hold.
+            ValueError: the codec is of another control, or the network wants advice or a graph that the observations
+                do not hold.
         """
         self.name, self.network, self.layout, self.codec = name, network.eval(), layout, codec
         advised = "advice" in layout.blocks
         require(advised or not network.advised, "policy", name, "one trained without advice, or add an advisor")
+        self.graph = network.config.graph > 0
+        mapped = "zones" in layout.blocks or not self.graph
+        require(mapped, "policy", name, "one trained on the flat observation, or give it a GraphLayout")
         self.likeliest = likeliest
         self._actor: Actor | None = None
 

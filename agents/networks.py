@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from agents.graph_networks import MapReader
 from qdt_env.records import require
 from qdt_env.spaces import (
     CHANNEL_FEATURES,
@@ -49,6 +50,8 @@ class NetworkConfig:
         patience: steps after which a robot that chose to wait is asked again.
         in_turn: robots that decide in the same step do so one after the other and see what those before them chose.
         without: blocks, or "block.feature", that are hidden from the policy (for ablations).
+        graph: rounds of messages over the building as the robot believes it (``agents.graph_networks``); 0: the flat
+            observation alone. More than 0 takes observations of a ``qdt_env.graph_layout.GraphLayout``.
     """
 
     width: int = 32
@@ -58,16 +61,18 @@ class NetworkConfig:
     patience: int = 6
     in_turn: bool = True
     without: tuple[str, ...] = ()
+    graph: int = 0
 
     def __post_init__(self) -> None:
         """Reject impossible sizes.
 
         Raises:
-            ValueError: a size or patience below 1.
+            ValueError: a size or patience below 1, or fewer rounds than none.
         """
         require(self.width >= 1, "width", self.width, "1 or more")
         require(self.hidden >= 1, "hidden", self.hidden, "1 or more")
         require(self.patience >= 1, "patience", self.patience, "1 or more steps")
+        require(self.graph >= 0, "graph", self.graph, "0 or more rounds")
 
 
 class EntityPool(nn.Module):
@@ -99,10 +104,12 @@ class Eyes(nn.Module):
         super().__init__()
         self.config, self.advised = config, advised
         hidden, width = config.hidden, config.width
-        self.ego = nn.Linear(_EGO + 2 * len(PASSAGE_FEATURES) + 2 * advised, hidden)
+        mapped = width if config.graph else 0
+        self.ego = nn.Linear(_EGO + 2 * len(PASSAGE_FEATURES) + 2 * advised + 2 * mapped, hidden)
         self.team = EntityPool(len(TEAM_FEATURES), hidden, width)
-        self.tasks = EntityPool(len(PATIENT_FEATURES) + _DERIVED + 1 + advised, hidden, width)
+        self.tasks = EntityPool(len(PATIENT_FEATURES) + _DERIVED + 1 + advised + mapped, hidden, width)
         self.core = nn.Linear(hidden + 4 * width, hidden)
+        self.map = MapReader(config.graph, width) if config.graph else None
 
     def forward(self, layout: ObservationLayout, observation: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Code of the situation (N, H), codes of K patients (N, K, W) and their slots (N, K).
@@ -126,6 +133,11 @@ class Eyes(nn.Module):
             given, advised = advised_patients(layout, observation)
             own.append(given)
             entities.append(advised.gather(1, slots)[..., None])
+        if self.map is not None:
+            drawn = [cut(layout, observation, name) for name in ("zones", "ways", "edges")]
+            around, at = self.map(*drawn, cut(layout, observation, "patient_zones")[..., 0].gather(1, slots))
+            own.append(around)
+            entities.append(at)
         ego = torch.relu(self.ego(torch.cat([*own, passages.mean(1), passages.amax(1)], -1)))
         _, team = self.team(mates, mates[..., 0] > 0.5, ego)
         codes, tasks = self.tasks(torch.cat(entities, -1), patients[..., _OPEN] > 0.5, ego)
