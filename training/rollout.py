@@ -23,6 +23,7 @@ from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.twin.ledger import Ledger
+from training.graph_missions import GraphSight
 
 NO_ADVISOR = "none"
 POLICY_STREAM = 0x90  # keeps a policy's draws apart from the planners'
@@ -106,14 +107,16 @@ def run_missions(
         game = replace(game, perfect_information=True)
     threads = max(1, min(_cores(), numbers.size // 4))
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads, ledger=ledger)
-    player: Policy = make_policy(policy, episodes.layout, episodes.codec)
+    sight = GraphSight(episodes)
+    player: Policy = make_policy(policy, sight.layout, episodes.codec)
+    reads_map = getattr(player, "graph", False)
     spent = None
     if advisor != NO_ADVISOR:
         solver = on_qpu(planner or advisor, qpu)
         settings = remote_settings(solver, game.suite, game.threats) | settings
         advisors = _advisors(solver, episodes, numbers, settings)
         player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
-    wall_s = play(episodes, player, numbers, progress)
+    wall_s = play(episodes, player, numbers, progress, sight if reads_map else None)
     if advisor != NO_ADVISOR:
         spent = _sum([one.spent for one in advisors])
     rows = [episodes.metrics(row) for row in range(episodes.n)]
@@ -121,14 +124,24 @@ def run_missions(
     return Missions(policy, advisor, game, numbers, metrics, spent, wall_s, episodes)
 
 
-def play(episodes: Episodes, policy: Policy, seeds: np.ndarray, progress: Progress | None = None) -> float:
-    """Reset every row of ``episodes`` to its seed and let ``policy`` play to the end; returns the wall time [s]."""
+def play(
+    episodes: Episodes,
+    policy: Policy,
+    seeds: np.ndarray,
+    progress: Progress | None = None,
+    sight: GraphSight | None = None,
+) -> float:
+    """Reset every row of ``episodes`` to its seed and let ``policy`` play to the end; returns the wall time [s].
+
+    With a ``sight`` the policy observes by that, else the flat observation.
+    """
     rng = RowStreams([np.random.default_rng([int(seed), POLICY_STREAM]) for seed in seeds])
     episodes.reset(np.arange(episodes.n), seeds, np.zeros(episodes.n, np.int64))
     started_s = time.perf_counter()
     step = 0
     while not (episodes.state.clock["over"] == 1).all():
-        episodes.step(policy.act(episodes.out.observation, episodes.out.mask, rng))
+        observation = episodes.out.observation if sight is None else sight.look()
+        episodes.step(policy.act(observation, episodes.out.mask, rng))
         step += 1
         if progress is not None:
             progress(step)

@@ -14,6 +14,8 @@ from qdt_env.records import require
 from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario, with_horizon
 from qdt_env.vector_env import Condition, RescueVectorEnv
 from training.checkpoints import CHECKPOINT, CURVE, Curve, load_checkpoint, save_checkpoint, save_result
+from training.collect import VectorTask
+from training.graph_missions import GraphMissions
 from training.ppo import Learner, PpoConfig, train
 
 SHOWN = ("score", "lives_saved", "survivors", "handed_over", "robots_lost", "stale_decisions", "key_bits")
@@ -60,12 +62,15 @@ class MissionMix:
         slots = max(one.patient_slots for one in each)
         return [with_horizon(replace(one, patients=slots), self.max_cycles) for one in each]
 
-    def make_env(self, threads: int = 1) -> RescueVectorEnv:
-        """The batch of missions."""
+    def make_env(self, threads: int = 1, graph: bool = False) -> VectorTask:
+        """The batch of missions; with ``graph`` the robots' maps are part of their observations."""
         conditions = [
             Condition(scenario, self.suite, threats) for scenario in self.scenarios() for threats in self.threats
         ]
-        return RescueVectorEnv(self.rows, conditions=conditions, autoreset_mode="Disabled", copy=False, threads=threads)
+        kinds: dict[str, Any] = {"autoreset_mode": "Disabled", "copy": False, "threads": threads}
+        if graph:
+            return GraphMissions(RescueVectorEnv(self.rows, conditions=conditions, observation="graph", **kinds))
+        return RescueVectorEnv(self.rows, conditions=conditions, **kinds)
 
 
 class Scalars(Protocol):
@@ -112,7 +117,7 @@ def train_run(
     apart = mix.buildings * len(mix.threats) * config.repeats
     require(mix.rows % apart == 0, "rows", mix.rows, f"a multiple of {apart}, buildings x threats x repeats")
     torch.set_num_threads(threads)
-    env = mix.make_env(threads)
+    env = mix.make_env(threads, config.network.graph > 0)
     learner = Learner(config)
     about: dict[str, Any] = {"missions": asdict(mix) | {"threats": list(mix.threats)}, "teacher": teacher}
     totals = {"agent_steps": 0.0, "seconds": 0.0, "missions": 0.0}

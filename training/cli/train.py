@@ -32,6 +32,7 @@ def train(
     entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 3e-3,
     objective: Annotated[str, typer.Option(help="lives or score.")] = "lives",
     memory: Annotated[bool, typer.Option("--memory", help="A recurrent policy.")] = False,
+    graph: Annotated[int, typer.Option(min=0, help="Rounds of messages over the believed map; 0: no map.")] = 0,
     every_step: Annotated[bool, typer.Option("--every-step", help="Busy robots may change their minds.")] = False,
     without: Annotated[str, typer.Option(help="Hide blocks or block.feature, with commas (ablation).")] = "",
     threads: Annotated[int, typer.Option(min=1, help="With 1 a run repeats bit for bit.")] = 1,
@@ -57,7 +58,7 @@ def train(
     config = PpoConfig(
         algorithm=algorithm, iterations=iterations, imitated=warm, repeats=repeats,
         epochs=epochs, learning_rate=learning_rate, entropy=entropy, objective=objective, seed=seed,
-        network=NetworkConfig(memory=memory, commits=not every_step, without=hidden),
+        network=NetworkConfig(memory=memory, commits=not every_step, without=hidden, graph=graph),
     )  # fmt: skip
     console = screen()
     with progress_bar() as begin, _event_files(out if tensorboard else None) as scalars:
