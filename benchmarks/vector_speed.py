@@ -7,8 +7,9 @@
 
 On the ward, and on the real clinic where ../shared/data/clinic.json lies beside the repository, the same missions are
 stepped with the same actions in turn by the engine (``Episodes.step``), by ``RescueVectorEnv`` with shared arrays
-(``copy=False``) and with copies, and by the dispatcher's vector env; on the ward a mission is also played through the
-PettingZoo face. Whole wards are played: the last step's metrics and the resets that follow count as everybody's work.
+(``copy=False``), with copies and with graphs, and by the dispatcher's vector env; on the ward a mission is also played
+through the PettingZoo face. Whole wards are played: the last step's metrics and the resets that follow count as
+everybody's work.
 An agent-step is one step of one robot alive, in a mission that is not over. Actions are drawn outside the timed
 stretches. "cost" is the median over pairs of neighbouring steps of time beside the engine's, less 1; see
 ``_measure.py`` for how rates are kept apart from what others do on the machine.
@@ -32,6 +33,7 @@ from qdt_env.vector_env import RescueVectorEnv
 from training.cli.report import check_file, screen, write_json
 
 ENGINE, SHARED, COPIED, JOINT = "Episodes.step", "shared arrays", "copies", "dispatcher, shared"
+GRAPHS = "graphs, shared"
 Step = Callable[[np.ndarray], object]
 
 
@@ -60,6 +62,7 @@ class Contest:
         self.envs: dict[str, RescueVectorEnv] = {
             SHARED: RescueVectorEnv(rows, scenario, copy=False),
             COPIED: RescueVectorEnv(rows, scenario),
+            GRAPHS: RescueVectorEnv(rows, scenario, observation="graph", copy=False),
             JOINT: HospitalRescueVectorEnv(rows, scenario, copy=False),
         }
 

@@ -149,8 +149,20 @@ def test_vector_speed_reports_every_face_beside_the_engine(tmp_path: Path) -> No
         "Episodes.step",
         "shared arrays",
         "copies",
+        "graphs, shared",
         "dispatcher, shared",
     }
     assert all(SPEED | {"aim", "ratio", "cost"} <= row.keys() for row in rows)
     assert all(row["cost"] == 0.0 for row in rows if row["contestant"] == "Episodes.step")
     assert SPEED <= results["results"]["pettingzoo"].keys() and "PettingZoo face" in text
+
+
+@pytest.mark.slow
+def test_graph_network_reports_size_and_time_with_and_without_the_map(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the networks need PyTorch: make setup-all")
+    results, text = run("graph_network.py", folder=tmp_path)
+    rows = [row for row in results["results"]["passes"] if row["scenario"] == "ward"]
+    assert [row["rounds"] for row in rows] == [0, 2, 3] and "CPU time per decision" in text
+    assert rows[0]["weights"] < rows[1]["weights"] < rows[2]["weights"]
+    assert all(row["forward_us"] > 0.0 and row["training_us"] > 0.0 for row in rows)
+    assert rows[0]["floats"] < rows[1]["floats"] == rows[2]["floats"]
