@@ -24,8 +24,10 @@ def _digest(message: bytes) -> bytes:
     return hashlib.sha256(message).digest()
 
 
-def open_ledger(path: str | Path, scenario: ScenarioConfig) -> Ledger:
-    """A new ledger in a file, its heads signed in turns by the server and the building's gateways, with fresh keys.
+def open_ledger(path: str | Path | None, scenario: ScenarioConfig) -> Ledger:
+    """A new ledger in a file (None: in memory), its heads signed in turns by the server and the building's gateways.
+
+    The keys are fresh ones.
 
     Raises:
         LedgerError: the file is a ledger already (its keys are gone), or something else.
@@ -38,11 +40,16 @@ class Chronicle:
     """Writes a leaf per step and row into a ledger.
 
     A mission's 16 bytes are its seed (8), episode (4) and number within the ledger (4), big-endian.
+
+    Attributes:
+        ledger: that it writes.
+        last: the leaf written last, of whichever row; None before the first.
     """
 
     def __init__(self, ledger: Ledger, setup: Setup, state: State) -> None:
         """For episodes that live in ``state``."""
         self.ledger = ledger
+        self.last: Leaf | None = None
         self._setup, self._state = setup, state
         rows, robots = state.clock.size, setup.site.team.size
         self._missions = [b""] * rows
@@ -81,17 +88,16 @@ class Chronicle:
         twin = state.twin
         view = _digest(encode_view(twin.patients[row], twin.passages[row], twin.zones[row], twin.robots[row], step))
         known = np.where(verdicts == FORGED, DELIVERED, verdicts)
-        self.ledger.append(
-            Leaf(
-                mission=self._missions[row],
-                step=step,
-                verdicts=known[UPLINK].astype(np.uint8).tobytes() + known[DOWNLINK, :robots].astype(np.uint8).tobytes(),
-                reports=reports,
-                views=tuple((r, view) for r in range(robots) if accepted[DOWNLINK, r]),
-                trust=self._trust_changes(row),
-                advice=self._advice[row],
-            )
+        self.last = Leaf(
+            mission=self._missions[row],
+            step=step,
+            verdicts=known[UPLINK].astype(np.uint8).tobytes() + known[DOWNLINK, :robots].astype(np.uint8).tobytes(),
+            reports=reports,
+            views=tuple((r, view) for r in range(robots) if accepted[DOWNLINK, r]),
+            trust=self._trust_changes(row),
+            advice=self._advice[row],
         )
+        self.ledger.append(self.last)
         self._advice[row] = b""
 
     def _trust_changes(self, row: int) -> tuple[tuple[int, float], ...]:
