@@ -82,6 +82,8 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         building_seed: which generated building of a preset.
         ledger: file of a transparency ledger that every step is written to (made if there is none, closed by
             :meth:`close`); None for none.
+        record: new file that the mission is recorded in, for ``qdt replay``; the n-th mission goes into one with
+            ``-n`` before the suffix. A recorded mission keeps a ledger, in memory unless ``ledger`` names a file.
         render_mode: None, "rgb_array", "human" or "ansi".
 
     Raises:
@@ -111,6 +113,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         perfect_information: bool = False,
         building_seed: int = 0,
         ledger: str | Path | None = None,
+        record: str | Path | None = None,
         render_mode: str | None = None,
     ) -> None:
         require(observation in ("flat", "graph"), "observation", observation, "'flat' or 'graph'")
@@ -120,8 +123,9 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         config = with_horizon(load_scenario(scenario, building_seed=building_seed), max_cycles)
         game = GameConfig(suite, threats, control, reward, perfect_information, channel)
         self.render_mode = render_mode
-        self._ledger = None if ledger is None else open_ledger(ledger, config)
+        self._ledger = None if ledger is None and record is None else open_ledger(ledger, config)
         self._episodes = Episodes(config, game, ledger=self._ledger)
+        self._recorder = None if record is None else _recorder(record, self._episodes)
         self._observation, self._action_mask, self._keep_dead = observation, action_mask, keep_dead
         self.possible_agents = [f"robot_{r}" for r in range(len(config.team))]
         self.agents: list[str] = []
@@ -207,7 +211,11 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
             self._episode += 1
         if options and "episode" in options:
             self._episode = whole_number(options["episode"], "options['episode']", 2**32)
+        if self._recorder is not None:
+            self._recorder.close()
         self._episodes.reset(np.zeros(1, np.int64), np.array([self._seed], np.uint64), np.array([self._episode]))
+        if self._recorder is not None:
+            self._recorder.begin()
         self.agents = self.possible_agents[:]
         rows = self._episodes.out.info[0].tolist()
         return self._observations(self.agents), self._infos(self.agents, rows, {})
@@ -228,6 +236,8 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
             return {}, {}, {}, {}, {}
         self._take_actions(actions)
         self._episodes.step(self._actions)
+        if self._recorder is not None:
+            self._recorder.record()
         out = self._episodes.out
         over = bool(self._episodes.state.clock["over"][0])
         truncated = bool(out.truncated[0])
@@ -271,11 +281,13 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         return None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles leave the renderer and the ledger behind."""
-        return {**vars(self), "_renderer": None, "_ledger": None}
+        """Copies and pickles leave the renderer, the ledger and the recorder behind."""
+        return {**vars(self), "_renderer": None, "_ledger": None, "_recorder": None}
 
     def close(self) -> None:
-        """Release the renderer; close the ledger with a signed head over its last leaves."""
+        """Release the renderer; close the recording; close the ledger with a signed head over its last leaves."""
+        if self._recorder is not None:
+            self._recorder.close()
         if self._ledger is not None:
             self._ledger.close()
         if self._renderer is not None:
@@ -360,6 +372,13 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
                 info["action_mask"] = masks[r]
             infos[agent] = info
         return infos
+
+
+def _recorder(path: str | Path, episodes: Episodes) -> Any:
+    """The recorder, imported only by those who record."""
+    from qdt_env.viewer.recorder import Recorder
+
+    return Recorder(path, episodes)
 
 
 def whole_number(value: Any, name: str, below: int) -> int:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from agents.policies import make_policy
 from agents.policy import Policy
 from agents.quantum.qpu import Qpu
 from agents.quantum.remote import on_qpu, remote_settings
+from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.twin.ledger import Ledger
+from qdt_env.viewer.recorder import Recorder
 from training.graph_missions import GraphSight
 
 NO_ADVISOR = "none"
@@ -79,6 +82,7 @@ def run_missions(
     qpu: Qpu | str | None = None,
     progress: Progress | None = None,
     ledger: Ledger | None = None,
+    record: Path | None = None,
     **settings: Any,
 ) -> Missions:
     """Play one mission per seed to its end.
@@ -93,6 +97,7 @@ def run_missions(
         qpu: a QPU or the name of a preset that runs the advisor's circuits, see ``AdvisorWrapper``.
         progress: called after every step with the number of steps done.
         ledger: gets a leaf per step and mission; the caller closes it.
+        record: new file to record the mission in, for one seed only; it keeps a ledger, in memory if none is given.
         **settings: of the advisor, such as ``every_steps``; see :class:`agents.advice.Advisor`.
 
     Raises:
@@ -103,20 +108,24 @@ def run_missions(
     require(not (policy == "wait" and advisor != NO_ADVISOR), "advisor", advisor, "'none' with policy 'wait'")
     numbers = np.array(list(seeds), np.uint64)
     require(numbers.size > 0, "seeds", numbers.size, "1 or more")
+    require(record is None or numbers.size == 1, "seeds", numbers.size, "1 where the mission is recorded")
     if policy.startswith("perfect-"):
         game = replace(game, perfect_information=True)
     threads = max(1, min(_cores(), numbers.size // 4))
+    if record is not None and ledger is None:
+        ledger = open_ledger(None, scenario)
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads, ledger=ledger)
     sight = GraphSight(episodes)
     player: Policy = make_policy(policy, sight.layout, episodes.codec)
     reads_map = getattr(player, "graph", False)
+    recorder = None if record is None else Recorder(record, episodes, player={"policy": policy, "advisor": advisor})
     spent = None
     if advisor != NO_ADVISOR:
         solver = on_qpu(planner or advisor, qpu)
         settings = remote_settings(solver, game.suite, game.threats) | settings
         advisors = _advisors(solver, episodes, numbers, settings)
         player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
-    wall_s = play(episodes, player, numbers, progress, sight if reads_map else None)
+    wall_s = play(episodes, player, numbers, progress, sight if reads_map else None, recorder)
     if advisor != NO_ADVISOR:
         spent = _sum([one.spent for one in advisors])
     rows = [episodes.metrics(row) for row in range(episodes.n)]
@@ -130,6 +139,7 @@ def play(
     seeds: np.ndarray,
     progress: Progress | None = None,
     sight: GraphSight | None = None,
+    recorder: Recorder | None = None,
 ) -> float:
     """Reset every row of ``episodes`` to its seed and let ``policy`` play to the end; returns the wall time [s].
 
@@ -137,11 +147,15 @@ def play(
     """
     rng = RowStreams([np.random.default_rng([int(seed), POLICY_STREAM]) for seed in seeds])
     episodes.reset(np.arange(episodes.n), seeds, np.zeros(episodes.n, np.int64))
+    if recorder is not None:
+        recorder.begin()
     started_s = time.perf_counter()
     step = 0
     while not (episodes.state.clock["over"] == 1).all():
         observation = episodes.out.observation if sight is None else sight.look()
         episodes.step(policy.act(observation, episodes.out.mask, rng))
+        if recorder is not None:
+            recorder.record()
         step += 1
         if progress is not None:
             progress(step)

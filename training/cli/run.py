@@ -1,5 +1,6 @@
 """``qdt run``: missions of one scenario, policy, advisor, suite and threat."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -46,25 +47,34 @@ def run(
     threats: Threats = "none",
     channel: Channel = "statistical",
     control: Annotated[str, typer.Option("--control", help="task or move.")] = "task",
-    episodes: Annotated[int, typer.Option("--episodes", "-n", help="Missions, one seed each.")] = 10,
+    episodes: Annotated[
+        int | None, typer.Option("--episodes", "-n", help="Missions, one seed each: 10, or 1 with --record.")
+    ] = None,
     seed: Seed = 0,
+    record: Annotated[
+        Path | None, typer.Option("--record", help="Record the mission to this new file, for `qdt replay`.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Play missions and print what they came to, means with 95 % intervals.
 
     Examples: `qdt run --policy gain --advisor qaoa --threats mixed` ·
-    `qdt run --scenario clinic.json --policy nearest --suite plaintext --threats tamper -n 20 --json tamper.json`
+    `qdt run --scenario clinic.json --policy nearest --suite plaintext --threats tamper -n 20 --json tamper.json` ·
+    `qdt run --threats mixed --seed 3 --record mission.qdr`
     """
-    require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
+    missions = (1 if record is not None else 10) if episodes is None else episodes
+    require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
+    require(record is None or missions == 1, "episodes", missions, "1 with --record: a recording holds one mission")
     check_file(json_file, "--json")
     mission = load_scenario(scenario)
     game = GameConfig(suite, threats, control, channel=channel)
     with progress_bar() as begin:
         step = begin(f"{policy} on {mission.name}", mission.horizon_steps)
-        played = run_missions(mission, game, policy, advisor, range(seed, seed + episodes), progress=step)
+        seeds = range(seed, seed + missions)
+        played = run_missions(mission, game, policy, advisor, seeds, progress=step, record=record)
     config: dict[str, Any] = {
         "scenario": scenario, "policy": policy, "advisor": advisor, "suite": suite, "threats": threats,
-        "channel": channel, "control": control, "episodes": episodes, "seed": seed,
+        "channel": channel, "control": control, "episodes": missions, "seed": seed,
         "building": mission.building.digest(),
     }  # fmt: skip
     if json_file is not None:
@@ -72,6 +82,8 @@ def run(
     console = screen()
     console.print(_title(played, mission.name))
     console.print(_table(played))
+    if record is not None:
+        console.print(f"Recorded in {record}; to watch it: qdt replay {record}", markup=False)
 
 
 def _title(missions: Missions, scenario: str) -> str:
