@@ -12,7 +12,7 @@ BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
 PINS := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-all demo test test-all check bench clean
+.PHONY: help setup setup-all demo test test-all check bench page clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ check: setup  ## lint, format, types, import layers, then the tests
 bench: setup  ## run every benchmark in benchmarks/
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
 
+# Needs Node.js 20 or newer. The page is committed, so that only those who change its sources need this.
+page:  ## build the replay page from its sources in qdt_env/viewer/page
+	cd qdt_env/viewer/page && npm ci --ignore-scripts && npm run check && npm run build
+
 clean:  ## remove .venv, caches and what the demo wrote
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis qdt_env/viewer/page/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ from training.cli import bench, building, kme, ledger
 from training.cli.demo import demo
 from training.cli.evaluation import compare, eval_
 from training.cli.link import link
+from training.cli.replay import replay
 from training.cli.run import run
 from training.cli.threats import threats
 from training.cli.train import train
@@ -30,6 +31,7 @@ app.command()(run)
 app.command("eval")(eval_)
 app.command()(compare)
 app.command()(train)
+app.command()(replay)
 app.command()(threats)
 app.command()(link)
 app.command()(validate)

@@ -1,0 +1,41 @@
+// Colours by value, from the theme's variables: damage by lightness in one hue, trust from orange to blue.
+import { interpolateRgb } from "d3-interpolate";
+
+export interface Palette {
+  damage: (damage: number) => string; // 0..5, NaN: no news
+  age: (steps: number) => string; // NaN: no news
+  trust: (trust: number) => string; // 0..1, NaN: no news
+  triage: (rpm: number) => string;
+  verdict: string[]; // by verdict, and for the injected
+  series: (k: number, n: number) => string;
+  variable: (name: string) => string;
+}
+
+/** The palette of the theme in force. */
+export function palette(): Palette {
+  const style = getComputedStyle(document.documentElement);
+  const variable = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const ramp = (names: string[]) => {
+    const colours = names.map(variable);
+    const parts = colours.slice(1).map((colour, k) => interpolateRgb(colours[k], colour));
+    return (x: number) => {
+      const at = Math.min(Math.max(x, 0), 1) * parts.length;
+      const part = Math.min(Math.floor(at), parts.length - 1);
+      return parts[part](at - part);
+    };
+  };
+  const damage = ramp([0, 1, 2, 3, 4, 5].map((k) => `damage-${k}`));
+  const trust = ramp(["trust-0", "trust-1", "trust-2"]);
+  const age = ramp(["age-0", "age-1", "age-2"]);
+  const none = variable("no-news");
+  const dark = variable("scheme") === "dark";
+  return {
+    damage: (x) => (Number.isNaN(x) ? none : damage(x / 5)),
+    age: (x) => (Number.isNaN(x) ? none : age(1 - Math.exp(-x / 40))),
+    trust: (x) => (Number.isNaN(x) ? none : trust(x)),
+    triage: (rpm) => variable(rpm >= 11 ? "green" : rpm >= 7 ? "yellow" : "red"),
+    verdict: ["delivered", "lost", "delayed", "rejected", "no-key", "forged", "injected"].map((v) => variable(`v-${v}`)),
+    series: (k, n) => `hsl(${Math.round((210 + (k * 360) / Math.max(n, 1)) % 360)} ${dark ? "70% 65%" : "65% 42%"})`,
+    variable,
+  };
+}
