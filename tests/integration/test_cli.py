@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qdt_env.viewer.playback import read_recording
 from training.cli import demo as demo_command
 from training.cli import threats as threats_command
 from training.cli.main import main
@@ -40,6 +41,9 @@ def test_demo_compares_on_the_same_seeds(tmp_path: Path, capsys: pytest.CaptureF
     for words in ("gain + qaoa", "gain, plaintext", "on these 3 seeds", "mission.png", "score 0"):
         assert words in said
     assert (out / "mission.png").read_bytes()[:4] == b"\x89PNG"
+    assert f"open {out / 'replay.html'} in a browser" in said.replace("\n", " ")
+    assert read_recording(out / "mission.qdr").metrics is not None
+    assert b'id="recording" data-name="mission.qdr"' in (out / "replay.html").read_bytes()
     results = json.loads((out / "results.json").read_text())["results"]
     lines = results["lines"]
     assert list(lines) == [line.name for line in demo_command.LINES]
@@ -109,7 +113,7 @@ def test_a_mistake_is_one_clear_line(
 @pytest.mark.parametrize(
     "command",
     [
-        ["demo"], ["run"], ["threats"], ["link"], ["validate"], ["bench", "security"], ["bench", "trust"],
+        ["demo"], ["run"], ["replay"], ["threats"], ["link"], ["validate"], ["bench", "security"], ["bench", "trust"],
         ["ledger", "verify"], ["ledger", "prove"], ["ledger", "export"], ["building", "draw"],
     ],
 )  # fmt: skip

@@ -16,6 +16,8 @@ from qdt_env.engine.setup import CHANNELS
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario
 from qdt_env.twin.ledger import Audit
+from qdt_env.viewer.playback import check_history, read_recording
+from qdt_env.viewer.replay import replay_page
 from training.cli.report import (
     Channel,
     JsonFile,
@@ -85,7 +87,8 @@ def demo(
     The threats are "mixed": interception, tampering, replay, loss, stolen keys and an insider, over QKD-keyed links;
     the last line plays the same attack without cryptography. In the wire channel every message is bytes: sealed under
     keys of a simulated BB84 link, attacked, verified and opened; `--channel statistical` plays more missions a second.
-    The folder gets results.json, mission.png and ledger.sqlite (try `qdt ledger verify demo/ledger.sqlite`).
+    The folder gets results.json, mission.png, ledger.sqlite (try `qdt ledger verify demo/ledger.sqlite`), and one
+    mission recorded: mission.qdr, with replay.html, a page that plays it (open it in a browser).
 
     Examples: `qdt demo` · `qdt demo --channel statistical` · `qdt demo --scenario clinic.json --seed 100 --out clinic`
     """
@@ -109,6 +112,7 @@ def demo(
         if path is not None:
             write_json(path, "demo", config, document)
     _draw(played[_PICTURED], picture)
+    page = _record(mission, channel, played[_PICTURED], out)
     console = screen()
     console.print(table_of(played, f"{mission.name}, threats {THREATS}: {missions} missions per line, same seeds"))
     console.print(_caption(played[REFERENCE]), "\n")
@@ -117,6 +121,7 @@ def demo(
     console.print(f"Ledger of {_PICTURED.name}: {found}", markup=False)
     wrote = f"Wrote {picture} (end of one mission of {_PICTURED.name}), {results} and {book}"
     console.print(wrote, markup=False)
+    console.print(f"To watch that mission, open {page} in a browser", markup=False)
 
 
 def default_episodes(scenario: ScenarioConfig, channel: str) -> int:
@@ -213,12 +218,33 @@ def _print_differences(console: Console, differences: dict[Line, Interval]) -> N
     console.print(table)
 
 
+def _median(missions: Missions) -> int:
+    """The row of the mission with the median score."""
+    order: Any = np.argsort(missions.metrics["score"], kind="stable")
+    return int(order[len(order) // 2])
+
+
+def _record(scenario: ScenarioConfig, channel: str, missions: Missions, out: Path) -> Path:
+    """Play the mission with the median score once more, recorded; returns the page that shows it."""
+    file, page = out / "mission.qdr", out / "replay.html"
+    file.unlink(missing_ok=True)
+    row = _median(missions)
+    game = GameConfig(missions.game.suite, THREATS, channel=channel)
+    seeds = missions.seeds[row : row + 1].tolist()
+    run_missions(scenario, game, missions.policy, missions.advisor, seeds, record=file)
+    recording = read_recording(file)
+    problem = check_history(recording).problem
+    same = recording.metrics == {name: float(values[row]) for name, values in missions.metrics.items()}
+    require(same and not problem, "recording", problem or "other metrics", "the mission that the table counts")
+    page.write_text(replay_page(file.read_bytes(), file.name), encoding="utf-8")
+    return page
+
+
 def _draw(missions: Missions, path: Path) -> None:
     """Picture of the last moment of the mission with the median score."""
     from qdt_env.viewer import FrameRenderer  # loads matplotlib
 
-    order: Any = np.argsort(missions.metrics["score"], kind="stable")
-    renderer = FrameRenderer(missions.episodes, row=int(order[len(order) // 2]))
+    renderer = FrameRenderer(missions.episodes, row=_median(missions))
     try:
         renderer.save(path)
     finally:

@@ -26,7 +26,7 @@ class Page {
   private colours: Palette;
   private selected: Thing | null = null;
   private check: LedgerCheck | null = null;
-  private told = "";
+  private told = -1; // the step shown
   private keyed: { colours: Palette; shown: HTMLElement } | null = null;
 
   constructor(recording: Recording, name: string) {
@@ -107,15 +107,14 @@ class Page {
   }
 
   private refresh(): void {
-    this.told = "";
+    this.told = -1;
     this.robots.stale();
     this.show(this.player.step, 0);
   }
 
   private show(t: number, share: number): void {
-    const key = `${t}`;
-    if (key !== this.told) {
-      this.told = key;
+    if (t !== this.told) {
+      this.told = t;
       this.stage.show(t, this.colours, this.options, this.selected);
       this.figures.at(t);
       this.charts.at(t);

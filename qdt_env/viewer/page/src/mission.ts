@@ -34,6 +34,7 @@ export class Mission {
   readonly dtS: number;
   readonly messages: Message[];
   readonly happenings: Happening[];
+  readonly forgedTill: Int32Array; // forgeries accepted up to a step
 
   constructor(readonly recording: Recording) {
     this.header = recording.header;
@@ -45,6 +46,9 @@ export class Mission {
     this.dtS = this.header.mission.dt_s;
     this.messages = this.allMessages();
     this.happenings = this.allHappenings();
+    this.forgedTill = new Int32Array(this.steps + 1);
+    for (const message of this.messages) this.forgedTill[message.step] += Number(message.verdict === FORGED);
+    for (let t = 1; t <= this.steps; t++) this.forgedTill[t] += this.forgedTill[t - 1];
   }
 
   column(name: string): { info: ColumnInfo; data: Numbers } {

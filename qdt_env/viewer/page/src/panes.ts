@@ -14,22 +14,9 @@ const FIGURES: [string, string, (mission: Mission, t: number) => number, number]
   ["handed over", "handed_over", (m, t) => m.handedOver(t), 0],
   ["robots lost", "robots_lost", (m, t) => m.count("lost", t), 0],
   ["aftershocks", "aftershocks", (m, t) => m.count("aftershocks", t), 0],
-  ["forged, accepted", "messages_forged", (m, t) => countTill(m, t, "forged"), 0],
+  ["forged, accepted", "messages_forged", (m, t) => m.forgedTill[t], 0],
   ["key bits spent", "key_bits", (m, t) => m.exact("key_bits", t), 0],
 ];
-
-const forgedTill = new WeakMap<Mission, Int32Array>();
-
-function countTill(mission: Mission, t: number, _what: "forged"): number {
-  let sums = forgedTill.get(mission);
-  if (!sums) {
-    sums = new Int32Array(mission.steps + 1);
-    for (const message of mission.messages) sums[message.step] += Number(message.verdict === 5);
-    for (let k = 1; k < sums.length; k++) sums[k] += sums[k - 1];
-    forgedTill.set(mission, sums);
-  }
-  return sums[t];
-}
 
 export class Figures {
   private readonly cells: HTMLElement[];
