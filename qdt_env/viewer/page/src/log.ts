@@ -10,6 +10,7 @@ export const verdictClass = (verdict: number): string => CLASSES[verdict];
 
 export class MessageLog {
   private readonly wanted = new Set(ORDER.filter((verdict) => verdict !== DELIVERED));
+  private readonly pane = byId("pane-messages");
   private readonly list = byId<HTMLElement>("log-list");
   private readonly rows = h("div", { class: "log-rows", role: "list" });
   private readonly counted = byId("log-count");
@@ -73,7 +74,7 @@ export class MessageLog {
   /** Bring the messages of a step into sight. */
   at(t: number): void {
     this.step = t;
-    if (this.list.offsetParent === null) return;
+    if (this.pane.hidden) return;
     const first = this.mission.firstMessage(t, this.found);
     const after = this.mission.firstMessage(t + 1, this.found);
     const bottom = Math.max(after, first) * ROW_PX;

@@ -7,7 +7,7 @@ import { MessageLog } from "./log";
 import { Mission, Thing } from "./mission";
 import { Figures, RobotPane, legend, numbersPane, proofPane } from "./panes";
 import { Player } from "./player";
-import { ColourBy, Options } from "./plan";
+import { ColourBy, Options } from "./building";
 import { Recording, readRecording } from "./recording";
 import { Stage } from "./stage";
 import { Story } from "./story";
@@ -26,6 +26,9 @@ class Page {
   private colours: Palette;
   private selected: Thing | null = null;
   private check: LedgerCheck | null = null;
+  private readonly storyPane = byId("pane-story");
+  private readonly storyPlace = byId("story");
+  private overviewed = ""; // what the overview shows
   private told = -1; // the step shown
   private keyed: { colours: Palette; shown: HTMLElement } | null = null;
 
@@ -126,24 +129,29 @@ class Page {
   }
 
   private tell(t: number): void {
-    const place = byId("story");
-    if (byId("pane-story").hidden) return;
-    const scrolled = place.parentElement!.scrollTop;
-    place.replaceChildren(this.selected ? this.story.of(this.selected, t) : this.overview(t));
-    place.parentElement!.scrollTop = scrolled;
+    if (this.storyPane.hidden) return;
+    if (!this.selected) return this.overview(t);
+    this.overviewed = "";
+    const scrolled = this.storyPane.scrollTop;
+    this.storyPlace.replaceChildren(this.story.of(this.selected, t));
+    this.storyPane.scrollTop = scrolled;
   }
 
   /** What is told while nothing is selected: the last events. */
-  private overview(t: number): HTMLElement {
-    const past = this.mission.happenings.filter((one) => one.step <= t).slice(-30).reverse();
+  private overview(t: number): void {
+    const happened = this.mission.happenings.filter((one) => one.step <= t);
     const attacks = this.mission.attacks(this.mission.int("clock.attacks", t));
-    return h("div", { class: "story" },
+    const key = `${happened.length} ${attacks.join()} ${this.colours.variable("scheme")}`;
+    if (key === this.overviewed) return;
+    this.overviewed = key;
+    const past = happened.slice(-30).reverse();
+    this.storyPlace.replaceChildren(h("div", { class: "story" },
       h("p", { class: "sub" }, "Click a zone, a robot, a patient or a message for its story."),
       h("h4", {}, "Attacks under way"), h("p", {}, attacks.length ? attacks.join(", ") : "none"),
       h("h4", {}, "What happened so far"),
       past.length ? h("ol", { class: "timeline" }, ...past.map((one) => h("li", {}, h("button", { type: "button", onclick: () => this.player.go(one.step) },
         h("time", {}, this.mission.clock(one.step)), h("span", { class: `dot h-${one.what}` }), h("span", {}, one.words))))) : h("p", { class: "empty" }, "Nothing yet."),
-      h("h4", {}, "What the plans show"), this.key());
+      h("h4", {}, "What the plans show"), this.key()));
   }
 
   private select(thing: Thing | null, t?: number): void {

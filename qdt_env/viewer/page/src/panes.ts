@@ -4,7 +4,7 @@ import { h, s } from "./dom";
 import { CheckedHead, LedgerCheck } from "./ledger";
 import { verdictClass } from "./log";
 import { DELIVERED, Mission, Thing } from "./mission";
-import { BOLT, FLAME, MARKS, SHAPES } from "./plan";
+import { BOLT, FLAME, MARKS, SHAPES } from "./signs";
 
 /** The figures on top: name, id of the metric, value at a step, digits. */
 const FIGURES: [string, string, (mission: Mission, t: number) => number, number][] = [

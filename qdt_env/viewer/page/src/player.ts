@@ -53,7 +53,8 @@ export class Player {
 
   private frame(now: number): void {
     if (!this.playing) return;
-    this.at = Math.min(this.mission.steps, this.at + ((now - this.then) / 1000) * this.speed);
+    const passed = Math.max(0, now - this.then); // a frame's time may lie before the press of the button
+    this.at = Math.min(this.mission.steps, this.at + (passed / 1000) * this.speed);
     this.then = now;
     const step = Math.floor(this.at);
     if (step !== this.step) {

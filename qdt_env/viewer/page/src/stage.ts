@@ -5,7 +5,9 @@ import { Palette } from "./colours";
 import { byId, h } from "./dom";
 import { Mission, Side, Thing } from "./mission";
 import { Standing } from "./places";
-import { Arrangement, Options, PlanView, TITLE_PX, extent } from "./plan";
+import { Options } from "./building";
+import { PlanView } from "./plan";
+import { Arrangement, TITLE_PX, extent } from "./projection";
 
 const GAP_PX = 12;
 const CAPTION_PX = 30;
@@ -15,26 +17,26 @@ export class Stage {
   private readonly views: PlanView[];
   private readonly figures: HTMLElement[];
   private readonly standing: Standing;
-  private readonly zooming: ZoomBehavior<SVGSVGElement, unknown>;
+  private readonly zooming: ZoomBehavior<HTMLElement, unknown>;
   private step = 0;
 
   constructor(private readonly mission: Mission, pick: (thing: Thing) => void) {
     this.standing = new Standing(mission);
     this.views = (["truth", "twin"] as const).map((side) => new PlanView(mission, this.standing, side, pick));
     const captions = ["Truth", "What the twin believes"];
-    this.figures = this.views.map((view, k) => h("figure", { class: `side ${view.side}` }, h("figcaption", {}, captions[k]), view.svg));
+    this.figures = this.views.map((view, k) => h("figure", { class: `side ${view.side}` }, h("figcaption", {}, captions[k]), view.box));
     byId("sides").append(...this.figures);
-    this.zooming = zoom<SVGSVGElement, unknown>().scaleExtent([1, 8])
+    this.zooming = zoom<HTMLElement, unknown>().scaleExtent([1, 8])
       .filter((event: Event) => (event.type === "wheel" ? (event as WheelEvent).ctrlKey : this.zoomed() || event.type === "touchstart" && (event as TouchEvent).touches.length > 1))
       .on("zoom", (event: { transform: ZoomTransform; sourceEvent: Event | null }) => this.follow(event.transform));
     for (const view of this.views) {
-      select(view.svg).call(this.zooming).on("dblclick.zoom", null);
+      select(view.box).call(this.zooming).on("dblclick.zoom", null);
       this.pointTips(view);
     }
     const by = (id: string, act: () => void) => byId(id).addEventListener("click", act);
-    by("zoom-in", () => this.zooming.scaleBy(select(this.views[0].svg), 1.5));
-    by("zoom-out", () => this.zooming.scaleBy(select(this.views[0].svg), 1 / 1.5));
-    by("zoom-reset", () => this.zooming.transform(select(this.views[0].svg), zoomIdentity));
+    by("zoom-in", () => this.zooming.scaleBy(select(this.views[0].box), 1.5));
+    by("zoom-out", () => this.zooming.scaleBy(select(this.views[0].box), 1 / 1.5));
+    by("zoom-reset", () => this.zooming.transform(select(this.views[0].box), zoomIdentity));
   }
 
   private transform: ZoomTransform = zoomIdentity;
@@ -49,12 +51,11 @@ export class Stage {
   private follow(transform: ZoomTransform): void {
     const magnified = transform.k !== this.transform.k;
     this.transform = transform;
-    if (magnified) this.spread();
     for (const view of this.views) {
-      view.world.setAttribute("transform", transform.toString());
-      (view.svg as SVGSVGElement & { __zoom?: ZoomTransform }).__zoom = transform;
-      view.svg.classList.toggle("zoomed", transform.k > 1);
+      view.look(transform.toString(), transform.k);
+      (view.box as HTMLElement & { __zoom?: ZoomTransform }).__zoom = transform;
     }
+    if (magnified) this.spread();
   }
 
   /** Distances between those who stand together, by size of the symbols; shown anew. */
@@ -62,7 +63,6 @@ export class Stage {
     const shrunk = this.scaled.scale * this.transform.k ** 0.6;
     this.standing.robotGap = (24 * this.scaled.gap) / shrunk;
     this.standing.patientGap = (14.5 * this.scaled.gap) / shrunk;
-    for (const view of this.views) view.magnified = this.transform.k;
     if (this.last) this.show(this.step, this.last.colours, this.last.options, this.last.selected);
   }
 
@@ -96,7 +96,7 @@ export class Stage {
 
   private pointTips(view: PlanView): void {
     const tip = byId("tip");
-    view.svg.addEventListener("pointermove", (event) => {
+    view.box.addEventListener("pointermove", (event) => {
       const target = (event.target as Element).closest<SVGElement>("[data-zone], [data-robot], [data-patient]");
       if (!target || event.pointerType === "touch") {
         tip.hidden = true;
@@ -107,7 +107,7 @@ export class Stage {
       tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
       tip.style.top = `${event.clientY + 16}px`;
     });
-    view.svg.addEventListener("pointerleave", () => (tip.hidden = true));
+    view.box.addEventListener("pointerleave", () => (tip.hidden = true));
   }
 
   private words(data: DOMStringMap, side: Side): string {
