@@ -94,12 +94,23 @@ export class ActorView {
     this.move(0);
   }
 
+  /** Pixel of who is selected, or of the first robot: what a magnifier is held over. */
+  spot(selected: Thing | null): Point {
+    const { robots, robotZones, patients, patientZones } = this.places!;
+    const k = selected?.index ?? 0;
+    if (selected?.kind === "zone") return this.projection.px(this.mission.header.building.zones.position_m[k], k);
+    const patient = selected?.kind === "patient" ? patients[k] : null;
+    if (patient) return this.projection.px(patient, patientZones[k]);
+    const r = selected?.kind === "robot" ? k : 0;
+    return this.projection.px(robots[r]!, robotZones[r]);
+  }
+
   private showPatients(t: number, colours: Palette, selected: Thing | null): void {
     const { mission } = this;
     const before = this.side === "twin" ? "twin." : "";
     this.patients.forEach(({ group, body, mark }, p) => {
       const there = this.places!.patients[p] !== null;
-      this.sparing.see(group, there);
+      this.sparing.put(group, "display", there ? "inline" : "none"); // visibility would not hide the mark within
       if (!there) return;
       const status = mission.int(`${before}patient.status`, t, p);
       const known = this.side === "truth" || mission.int("twin.patient.known", t, p) === 1;
@@ -123,6 +134,7 @@ export class ActorView {
     this.robots.forEach(({ group, halo, body, charge, bolts }, r) => {
       const alive = mission.int("robot.alive", t, r) === 1;
       const chosen = selected?.kind === "robot" && selected.index === r;
+      if (chosen && group.nextSibling) group.parentNode!.append(group);
       this.sparing.put(group, "class", `robot${alive ? "" : " gone"}${chosen ? " selected" : ""}`);
       const energy = mission.value(`${before}robot.energy`, t, r);
       this.sparing.put(charge, "width", (16 * Math.max(0, energy)).toFixed(1));

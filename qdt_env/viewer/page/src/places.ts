@@ -45,6 +45,7 @@ export class Standing {
     const { robots, patients } = this.stand(robotZones, standing);
     if (side === "truth") {
       for (let r = 0; r < mission.robots; r++) robots[r] = this.walked(t, r, robotZones[r], robots[r]!);
+      this.pushApart(robots as Point[], robotZones);
     }
     for (const [p, r] of carriers) {
       const by = robots[r];
@@ -96,6 +97,26 @@ export class Standing {
     const way = this.ways[zone].find(([behind]) => behind === next);
     const door = way ? this.mission.header.building.passages.door_m[way[1]] : start;
     return fraction < 0.5 ? between(start, door, 2 * fraction) : between(door, position_m[next], 2 * fraction - 1);
+  }
+
+  /** Move robots of one storey that stand too close apart, half the way each. */
+  private pushApart(robots: Point[], zones: number[]): void {
+    const { storey } = this.mission.header.building.zones;
+    const gap = 0.62 * this.robotGap;
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < robots.length; i++) {
+        for (let j = i + 1; j < robots.length; j++) {
+          if (storey[zones[i]] !== storey[zones[j]]) continue;
+          const [dx, dy] = [robots[j][0] - robots[i][0], robots[j][1] - robots[i][1]];
+          const distance = Math.hypot(dx, dy);
+          if (distance >= gap) continue;
+          const [ux, uy] = distance > 1e-6 ? [dx / distance, dy / distance] : [1, 0];
+          const half = (gap - distance) / 2;
+          robots[i] = [robots[i][0] - ux * half, robots[i][1] - uy * half];
+          robots[j] = [robots[j][0] + ux * half, robots[j][1] + uy * half];
+        }
+      }
+    }
   }
 
   /** Doors on the shortest way between two zones, for a smooth picture; none where they are far apart. */

@@ -4,7 +4,7 @@ import { BuildingView, Options } from "./building";
 import { Palette } from "./colours";
 import { h } from "./dom";
 import { Mission, Side, Thing } from "./mission";
-import { Standing } from "./places";
+import { Point, Standing } from "./places";
 import { Arrangement, Projection } from "./projection";
 
 export class PlanView {
@@ -36,6 +36,11 @@ export class PlanView {
   /** Move those who walk a share of the way from the step shown to the next. */
   move(share: number): void {
     this.actors.move(share);
+  }
+
+  /** Pixel of what is selected, or of the first robot. */
+  spot(selected: Thing | null): Point {
+    return this.actors.spot(selected);
   }
 
   /** Show another part, so much magnified. */

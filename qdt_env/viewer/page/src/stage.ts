@@ -34,8 +34,8 @@ export class Stage {
       this.pointTips(view);
     }
     const by = (id: string, act: () => void) => byId(id).addEventListener("click", act);
-    by("zoom-in", () => this.zooming.scaleBy(select(this.views[0].box), 1.5));
-    by("zoom-out", () => this.zooming.scaleBy(select(this.views[0].box), 1 / 1.5));
+    by("zoom-in", () => this.magnify(1.5));
+    by("zoom-out", () => this.magnify(1 / 1.5));
     by("zoom-reset", () => this.zooming.transform(select(this.views[0].box), zoomIdentity));
   }
 
@@ -45,6 +45,14 @@ export class Stage {
 
   private zoomed(): boolean {
     return this.transform.k > 1;
+  }
+
+  /** Zoom about what is selected, brought to the middle as far as the plan reaches. */
+  private magnify(factor: number): void {
+    const view = this.views.find((one) => this.sides === "both" || one.side === this.sides)!;
+    const box = select(view.box);
+    this.zooming.scaleBy(box, factor);
+    this.zooming.translateTo(box, ...view.spot(this.last?.selected ?? null));
   }
 
   /** Both sides show the same part. */
