@@ -19,7 +19,7 @@ help:  ## list the targets
 
 setup: $(VENV)/.stamp  ## install what the demo, the tests and the checks need
 
-setup-all: $(VENV)/.stamp-all  ## the same with Ray
+setup-all: $(VENV)/.stamp-all  ## the same with Ray and other learners' libraries
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -35,8 +35,8 @@ $(VENV)/.stamp: $(PINS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.stamp-all: $(VENV)/.stamp
-	@echo "Installing Ray into $(VENV) (once, a few minutes)"
-	$(PIP) install -c constraints.txt -e '.[train,quantum,ray,dev]'
+	@echo "Installing Ray and other learners' libraries into $(VENV) (once, a few minutes)"
+	$(PIP) install -c constraints.txt -e '.[train,quantum,ray,clients,dev]'
 	@touch $@
 
 demo: setup  ## the main job in about a minute: rescue missions, one per advisor, compared
