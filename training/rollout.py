@@ -194,8 +194,13 @@ def _advisors(planner: Planner, episodes: Episodes, seeds: np.ndarray, settings:
 
 
 def _cores() -> int:
-    """Cores this process may use; the engine's results do not depend on it."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use; the engine's results do not depend on it.
+
+    OMP_NUM_THREADS is how whoever starts many processes on one machine (Ray does) tells each its share.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return min(there, max(1, int(share))) if share.isdecimal() else there
 
 
 def _sum(parts: list[Spent]) -> Spent:
