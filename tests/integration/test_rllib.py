@@ -1,0 +1,92 @@
+"""RLlib trains on a cluster of two nodes, and its masked policy never takes a forbidden action."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qdt_env.physical.config import PhysicalConfig
+from qdt_env.scenario import load_scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+# Robots are lost and leave their episode early, which RLlib must take.
+SHAKING = PhysicalConfig(
+    magnitude_gap=4.2, aftershock_pga_g=0.6, ignition=0.05, collapse_probability=0.3, lost_probability=1.0
+)
+
+
+@pytest.fixture(scope="module")
+def two_nodes() -> Iterator[Any]:
+    """Two nodes of two cores on this machine, this process joined to the head."""
+    ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=2)
+    ray.init(
+        address=made.address,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}},
+    )
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.mark.filterwarnings("default")  # Ray's and RLlib's own are theirs; ours are looked for below
+def test_three_iterations_on_two_nodes_without_a_warning_of_ours(two_nodes: Any, tmp_path: Path) -> None:
+    from training.rllib import train_with_rllib
+
+    shaking = replace(load_scenario("ward"), physical=SHAKING)
+    seen: list[int] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        done = train_with_rllib(
+            3,
+            runners=2,
+            steps=400,
+            scenario=shaking,
+            threats="mixed",
+            max_cycles=60,
+            progress=lambda one: seen.append(one.number),
+            checkpoint=str(tmp_path / "policy"),
+        )
+    ours = [str(w.message) for w in caught if Path(w.filename).is_relative_to(ROOT)]
+    assert ours == []
+    assert seen == [one.number for one in done] == [1, 2, 3]
+    steps = [one.agent_steps for one in done]
+    assert 0 < steps[0] < steps[1] < steps[2] < 3 * 3 * 500, "3 robots, some lost"
+    assert all(np.isfinite(one.mean_return) for one in done)
+    assert (tmp_path / "policy").is_dir()
+
+
+def test_the_module_gives_forbidden_actions_no_probability_and_no_gradient() -> None:
+    pytest.importorskip("ray.rllib", reason="needs the extra 'ray'")
+    torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+    from qdt_env import hospital_rescue_v0
+    from training.rllib import MaskedModule
+
+    env = hospital_rescue_v0.parallel_env(action_mask="rllib")
+    seen, _ = env.reset(seed=0)
+    one = seen["robot_0"]
+    module = MaskedModule(
+        observation_space=env.observation_space("robot_0"),
+        action_space=env.action_space("robot_0"),
+        model_config={"hidden": 16},
+    )
+    batch = {"obs": {key: torch.from_numpy(value)[None] for key, value in one.items()}}
+    for forward in (module.forward_exploration, module.forward_inference, module.forward_train):
+        logits = forward(batch)["action_dist_inputs"]
+        chances = torch.softmax(logits, -1)[0]
+        assert (chances[one["action_mask"] == 0] == 0.0).all() and (chances[one["action_mask"] == 1] > 0.0).all()
+    torch.log_softmax(logits, -1)[0, int(one["action_mask"].argmax())].backward()
+    last = module.policy[-1].weight.grad
+    assert (last[one["action_mask"] == 0] == 0.0).all() and torch.isfinite(last).all()
+    assert module.compute_values(batch).shape == (1,)
