@@ -6,17 +6,19 @@ Every line plays the same buildings, quakes and patients; its score is compared 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from agents.advice import Spent
 from agents.planning import Planner, planner_names
 from agents.planning.classical import GreedyPlanner
 from agents.quantum.qpu import Qpu, make_qpu
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
-from training.rollout import NO_ADVISOR, Missions, run_missions
+from training.cluster import Spread
+from training.rollout import NO_ADVISOR, Progress, run_missions
 from training.statistics import Interval, mean_interval, paired_difference
 
 FLOOR = "greedy"
@@ -43,6 +45,26 @@ class Line:
     planner: Planner | None = None
     qpu: Qpu | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One line's missions, as another process can be told of them."""
+
+    scenario: ScenarioConfig
+    game: GameConfig
+    policy: str
+    line: Line
+    seeds: tuple[int, ...]
+
+
+class Played(NamedTuple):
+    """What a line's missions came to: seeds (N,), metrics (N,) by name, the advisors' budget, wall time [s]."""
+
+    seeds: np.ndarray
+    metrics: dict[str, np.ndarray]
+    spent: Spent | None
+    wall_s: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +149,7 @@ def advice_study(
     game: GameConfig | None = None,
     policy: str = "gain",
     begin: Begin | None = None,
+    spread: Spread | None = None,
 ) -> list[Outcome]:
     """Play every line on the same seeds, the line "greedy" always among them.
 
@@ -137,6 +160,7 @@ def advice_study(
         game: suite and threats; None for QKD under the mixed threats.
         policy: of robots without advice.
         begin: starts a progress bar, see ``cli.report.progress_bar``.
+        spread: where the lines are played, a job each; None for one after the other here, with a bar for each.
 
     Raises:
         ValueError: fewer than two seeds, or names that repeat.
@@ -148,25 +172,37 @@ def advice_study(
     require(len(set(names)) == len(names), "lines", names, "names that differ")
     if FLOOR not in names:
         lines.insert(0, Line(FLOOR, FLOOR))
-    played: dict[str, Missions] = {}
-    for line in lines:
-        progress = None if begin is None else begin(line.name, scenario.horizon_steps)
-        played[line.name] = run_missions(
-            scenario,
-            game,
-            policy,
-            line.advisor,
-            seeds,
-            planner=line.planner,
-            qpu=line.qpu,
-            progress=progress,
-            **line.settings,
-        )
+    jobs = [Job(scenario, game, policy, line, tuple(seeds)) for line in lines]
+    played: dict[str, Played] = {}
+    if spread is None:
+        for job in jobs:
+            progress = None if begin is None else begin(job.line.name, scenario.horizon_steps)
+            played[job.line.name] = play_line(job, progress)
+    else:
+        progress = None if begin is None else begin("lines", len(jobs))
+        played = {lines[k].name: line_played for k, line_played in spread(play_line, jobs, progress=progress)}
     floor, none = played[FLOOR].metrics["score"], played.get(NO_ADVISOR)
     return [outcome(line, played[line.name], floor, none) for line in lines]
 
 
-def outcome(line: Line, missions: Missions, floor: np.ndarray, none: Missions | None) -> Outcome:
+def play_line(job: Job, progress: Progress | None = None) -> Played:
+    """The missions of one line; ``progress`` is called after every step."""
+    line = job.line
+    missions = run_missions(
+        job.scenario,
+        job.game,
+        job.policy,
+        line.advisor,
+        job.seeds,
+        planner=line.planner,
+        qpu=line.qpu,
+        progress=progress,
+        **line.settings,
+    )
+    return Played(missions.seeds, missions.metrics, missions.spent, missions.wall_s)
+
+
+def outcome(line: Line, missions: Played, floor: np.ndarray, none: Played | None) -> Outcome:
     """One line's missions as figures, against the scores (N,) of the floor and those without advice."""
     scores = missions.metrics["score"]
     return Outcome(

@@ -7,7 +7,7 @@ job gives depends on the job alone, so a lost machine's jobs are simply run agai
 
 from collections.abc import Callable, Iterator, Sequence
 from socket import create_connection
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from qdt_env.records import require
 
@@ -18,8 +18,29 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
+class Spread(Protocol):
+    """A way to run jobs: (index of the job, its result), each once, in any order."""
+
+    def __call__(
+        self, function: Callable[[Job], Result], jobs: Sequence[Job], *, progress: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[int, Result]]:
+        """Run ``function`` on every job; ``progress`` is called with the number of jobs done."""
+        ...
+
+
 class ClusterError(ValueError):
     """Ray or the cluster is not there; the message says what to do."""
+
+
+def in_process(
+    function: Callable[[Job], Result], jobs: Sequence[Job], *, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, Result]]:
+    """The same as :func:`spread`, one job after the other in this process."""
+    for index, job in enumerate(jobs):
+        result = function(job)
+        if progress is not None:
+            progress(index + 1)
+        yield index, result
 
 
 def spread(

@@ -111,7 +111,7 @@ def run_missions(
     require(record is None or numbers.size == 1, "seeds", numbers.size, "1 where the mission is recorded")
     if policy.startswith("perfect-"):
         game = replace(game, perfect_information=True)
-    threads = max(1, min(_cores(), numbers.size // 4))
+    threads = max(1, min(cores(), numbers.size // 4))
     if record is not None and ledger is None:
         ledger = open_ledger(None, scenario)
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads, ledger=ledger)
@@ -193,7 +193,7 @@ def _advisors(planner: Planner, episodes: Episodes, seeds: np.ndarray, settings:
     return advisors
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use; the engine's results do not depend on it.
 
     OMP_NUM_THREADS is how whoever starts many processes on one machine (Ray does) tells each its share.

@@ -1,6 +1,5 @@
 """The threat matrix: every suite under every attack, on the same missions, and what each attack came to."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,8 @@ from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import KEY_COMPROMISE, LINK_KINDS_MASK, threats_by_name
 from qdt_env.security.suites import SUITE_NAMES
-from training.rollout import Progress, play
+from training.cluster import Spread
+from training.rollout import Progress, cores, play
 from training.statistics import Interval, mean_interval, paired_difference
 
 NO_THREATS = "none"
@@ -160,6 +160,7 @@ def play_matrix(
     *,
     channel: str = "statistical",
     begin: Begin | None = None,
+    spread: Spread | None = None,
 ) -> Matrix:
     """Play every suite under every threat, and without any, on the same seeds.
 
@@ -171,6 +172,7 @@ def play_matrix(
         seeds: one per mission.
         channel: "statistical" or "wire".
         begin: starts a progress bar, see ``cli.report.progress_bar``.
+        spread: where the cells are played, a job each; None for one after the other here, with a bar for each.
 
     Raises:
         ValueError: unknown names, or none.
@@ -182,9 +184,15 @@ def play_matrix(
     columns = (NO_THREATS, *(name for name in dict.fromkeys(threats) if name != NO_THREATS))
     games = {(s, t): GameConfig(s, t, channel=channel) for s in rows for t in columns}  # refuses unknown names first
     cells = {}
-    for (suite, name), game in games.items():
-        progress = None if begin is None else begin(f"{suite}, {name}", scenario.horizon_steps)
-        cells[suite, name] = play_cell(scenario, game, policy, numbers, progress)
+    if spread is None:
+        for (suite, name), game in games.items():
+            progress = None if begin is None else begin(f"{suite}, {name}", scenario.horizon_steps)
+            cells[suite, name] = play_cell(scenario, game, policy, numbers, progress)
+    else:
+        progress = None if begin is None else begin("cells", len(games))
+        jobs = [(scenario, game, policy, numbers) for game in games.values()]
+        done = dict(spread(_cell_of, jobs, progress=progress))
+        cells = {key: done[k] for k, key in enumerate(games)}
     return Matrix(rows, columns, cells, scenario.channel.epoch_steps)
 
 
@@ -202,13 +210,18 @@ def play_cell(
     if policy.startswith("perfect-"):
         game = replace(game, perfect_information=True)
     numbers = np.array(list(seeds), np.uint64)
-    threads = max(1, min(os.cpu_count() or 1, numbers.size // 4))
+    threads = max(1, min(cores(), numbers.size // 4))
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads)
     watch = _Watch(episodes, progress)
     play(episodes, make_policy(policy, episodes.layout, episodes.codec), numbers, watch)
     rows = [episodes.metrics(row) for row in range(episodes.n)]
     metrics = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Cell(game.suite, str(game.threats), numbers, metrics, watch.onsets(), watch.hit(), watch.forged, watch.signs)
+
+
+def _cell_of(job: tuple[ScenarioConfig, GameConfig, str, np.ndarray]) -> Cell:
+    """A cell as a job for :func:`training.cluster.spread`."""
+    return play_cell(*job)
 
 
 class _Watch:

@@ -1,8 +1,6 @@
 """RLlib trains on a cluster of two nodes, and its masked policy never takes a forbidden action."""
 
-import os
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,26 +20,8 @@ SHAKING = PhysicalConfig(
 )
 
 
-@pytest.fixture(scope="module")
-def two_nodes() -> Iterator[Any]:
-    """Two nodes of two cores on this machine, this process joined to the head."""
-    ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.add_node(num_cpus=2)
-    ray.init(
-        address=made.address,
-        log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}},
-    )
-    yield made
-    ray.shutdown()
-    made.shutdown()
-
-
 @pytest.mark.filterwarnings("default")  # Ray's and RLlib's own are theirs; ours are looked for below
-def test_three_iterations_on_two_nodes_without_a_warning_of_ours(two_nodes: Any, tmp_path: Path) -> None:
+def test_three_iterations_on_two_nodes_without_a_warning_of_ours(cluster: Any, tmp_path: Path) -> None:
     from training.rllib import train_with_rllib
 
     shaking = replace(load_scenario("ward"), physical=SHAKING)
@@ -50,6 +30,7 @@ def test_three_iterations_on_two_nodes_without_a_warning_of_ours(two_nodes: Any,
         warnings.simplefilter("always")
         done = train_with_rllib(
             3,
+            address=cluster.address,
             runners=2,
             steps=400,
             scenario=shaking,

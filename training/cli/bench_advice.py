@@ -22,6 +22,7 @@ from training.cli.report import (
     write_json,
 )
 from training.cli.sheets import ALL, Markdown, Sheet, names_of, show_sheets
+from training.cli.spreading import RayAddress, RayFlag, chosen_spread
 
 Episodes = Annotated[int, typer.Option("--episodes", "-n", help="Missions per line, the same seeds in all.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Few lines, eight missions each.")]
@@ -49,6 +50,8 @@ def advice(
     only: Annotated[str, typer.Option("--only", help=f"all, or of {', '.join(GROUPS)}; with commas.")] = ALL,
     quick: Quick = False,
     seed: Seed = 0,
+    ray: RayFlag = False,
+    ray_address: RayAddress = None,
     markdown: Markdown = False,
     json_file: JsonFile = None,
 ) -> None:
@@ -68,8 +71,10 @@ def advice(
         episodes = min(episodes, QUICK_EPISODES)
         groups = {"Advice at once": planner_lines(("none", "greedy", "exact", "qaoa"))}
     lines = [line for group in groups.values() for line in group]
+    spread = chosen_spread(ray, ray_address)
     with progress_bar() as begin:
-        found = advice_study(mission, lines, range(seed, seed + episodes), game=game, begin=begin)
+        seeds = range(seed, seed + episodes)
+        found = advice_study(mission, lines, seeds, game=game, begin=begin, spread=spread if ray else None)
     by_name = {outcome.line.name: outcome for outcome in found}
     if json_file is not None:
         config = {"scenario": scenario, "suite": suite, "threats": threats, "episodes": episodes, "seed": seed,

@@ -22,6 +22,7 @@ from training.cli.report import (
     write_json,
 )
 from training.cli.sheets import ALL, Markdown, Sheet, names_of, show_sheets
+from training.cli.spreading import RayAddress, RayFlag, chosen_spread
 from training.security_matrix import (
     MATRIX_THREATS,
     NO_THREATS,
@@ -64,6 +65,8 @@ def security(
     episodes: Annotated[int, typer.Option("--episodes", "-n", help="Missions per cell, the same seeds in all.")] = 20,
     seed: Seed = 0,
     figure: Annotated[Path | None, typer.Option("--figure", help="Also draw the matrix to this file.")] = None,
+    ray: RayFlag = False,
+    ray_address: RayAddress = None,
     markdown: Markdown = False,
     json_file: JsonFile = None,
 ) -> None:
@@ -77,10 +80,10 @@ def security(
     check_file(figure, "--figure")
     chosen = names_of(suites, SUITE_NAMES), names_of(threats, MATRIX_THREATS)
     require(figure is None or set(chosen[1]) != {NO_THREATS}, "--figure", str(figure), "with one threat or more")
-    mission = load_scenario(scenario)
+    mission, spread = load_scenario(scenario), chosen_spread(ray, ray_address)
     with progress_bar() as begin:
-        seeds = range(seed, seed + episodes)
-        matrix = play_matrix(mission, *chosen, policy, seeds, channel=channel, begin=begin)
+        seeds, where = range(seed, seed + episodes), spread if ray else None
+        matrix = play_matrix(mission, *chosen, policy, seeds, channel=channel, begin=begin, spread=where)
     if json_file is not None:
         config = {"scenario": scenario, "policy": policy, "channel": channel, "episodes": episodes, "seed": seed,
                   "suites": matrix.suites, "threats": matrix.threats,

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from training import rollout
-from training.cluster import ClusterError, joined, spread
+from training.cli.main import main
+from training.cluster import ClusterError, in_process, joined, spread
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +51,22 @@ def test_missions_take_no_more_threads_than_their_process_was_given(monkeypatch:
     monkeypatch.setattr(rollout.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     for given, cores in (("1", 1), ("3", 3), ("99", 8), ("0", 1), ("", 8), ("2,1", 8)):
         monkeypatch.setenv("OMP_NUM_THREADS", given)
-        assert rollout._cores() == cores, given
+        assert rollout.cores() == cores, given
     monkeypatch.delenv("OMP_NUM_THREADS")
-    assert rollout._cores() == 8
+    assert rollout.cores() == 8
+
+
+def test_jobs_in_this_process_come_in_turn() -> None:
+    done: list[int] = []
+    assert list(in_process(str, [3, 4], progress=done.append)) == [(0, "3"), (1, "4")] and done == [1, 2]
+
+
+@pytest.mark.parametrize("command", ["advice", "security"])
+def test_an_address_needs_the_flag_and_the_flag_needs_ray(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["bench", command, "--scenario", "ward", "--ray-address", "there:6379"]) == 2
+    assert "--ray-address='there:6379' is not allowed: together with --ray" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["bench", command, "--scenario", "ward", "--ray"]) == 2
+    assert "Ray is not installed: pip install 'qdt-env[ray]'" in capsys.readouterr().err
