@@ -1,0 +1,17 @@
+"""TorchRL: the learner of torchrl_mappo.py on the batched environment; nothing but the environment differs.
+
+python examples/torchrl_native.py --steps 100000
+"""
+
+import argparse
+
+from torchrl_mappo import train
+
+from training.torchrl_env import RescueTorchEnv
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="MAPPO of TorchRL on the batched environment.")
+    parser.add_argument("--steps", type=int, default=7680, help="environment steps, of all robots at once")
+    steps = parser.parse_args().steps
+    env = RescueTorchEnv(64, threats="mixed", max_cycles=60)
+    print(f"mean return {train(env, steps, frames=64 * 60):.3f}")
