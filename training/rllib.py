@@ -70,6 +70,8 @@ class MaskedModule(TorchRLModule, ValueFunctionAPI):
 def rllib_config(runners: int = 2, steps: int = 2000, seed: int = 0, **game: Any) -> PPOConfig:
     """PPO with shared parameters on missions of ``game``, for whoever wants to change more than the options here.
 
+    Join the cluster first (``training.cluster.joined``): the environment is registered with the one that is joined.
+
     Args:
         runners: processes that play, beside the one that learns; 0 plays there.
         steps: environment steps per iteration, of all runners together.
@@ -120,9 +122,8 @@ def train_with_rllib(
     """
     require(isinstance(iterations, int) and iterations >= 1, "iterations", iterations, "1 or more")
     hospital_rescue_v0.parallel_env(**game).close()  # refuses unknown names here and not on another machine
-    config = rllib_config(runners, steps, seed, **game)
     joined(address)
-    algorithm = config.build_algo()
+    algorithm = rllib_config(runners, steps, seed, **game).build_algo()
     try:
         done = []
         for number in range(1, iterations + 1):
