@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from qdt_env.engine.episodes import GameConfig
 from qdt_env.engine.metrics import NOT_YET
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
+from training.cluster import Spread, in_process
 from training.entries import Entry, applied, check_entry, checkpoint_digest, scenario_digest
 from training.journal import Journal, Record
 from training.rollout import run_missions
@@ -50,27 +51,6 @@ class Job:
     seeds: tuple[int, ...]
     digest: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-
-
-class Spread(Protocol):
-    """Runs a function on jobs somewhere; yields (index of the job, result) in any order, each job once."""
-
-    def __call__(
-        self, function: Callable[[Job], Record], jobs: Sequence[Job], *, progress: Progress | None = None
-    ) -> Iterator[tuple[int, Record]]:
-        """``function`` and ``jobs`` can be pickled; ``progress`` is called with the number of jobs done."""
-        ...
-
-
-def in_process(
-    function: Callable[[Job], Record], jobs: Sequence[Job], *, progress: Progress | None = None
-) -> Iterator[tuple[int, Record]]:
-    """One job after the other, here."""
-    for index, job in enumerate(jobs):
-        result = function(job)
-        if progress is not None:
-            progress(index + 1)
-        yield index, result
 
 
 def play_chunk(job: Job) -> Record:

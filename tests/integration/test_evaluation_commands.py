@@ -9,7 +9,6 @@ import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +17,8 @@ from qdt_env.scenario import load_scenario, with_horizon
 from training.cli import evaluation as command
 from training.cli import spreading
 from training.cli.main import main
-from training.evaluate import FIRST_SEED, JOURNAL, in_process
+from training.cluster import in_process
+from training.evaluate import FIRST_SEED, JOURNAL
 
 
 def missions(report: Path) -> Any:
@@ -140,9 +140,9 @@ def test_help_has_examples(name: str, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_without_ray_the_package_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreading, "find_spec", lambda name: None)
-    assert main(["eval", "gain", "--ray"]) == 2
-    assert "--ray=True is not allowed: with the package ray installed: pip install" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["eval", "gain", "-n", "2", "--ray"]) == 2
+    assert "pip install 'qdt-env[ray]'" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("short_ward")
@@ -153,10 +153,7 @@ def test_with_ray_the_clusters_spread_runs_the_jobs(monkeypatch: pytest.MonkeyPa
         asked.append((address, len(jobs)))
         return in_process(function, jobs, progress=progress)
 
-    cluster = ModuleType("training.cluster")
-    cluster.spread = spread  # type: ignore[attr-defined]  # a stand-in for the module
-    monkeypatch.setitem(sys.modules, "training.cluster", cluster)
-    monkeypatch.setattr(spreading, "find_spec", lambda name: True)
+    monkeypatch.setattr(spreading, "spread", spread)
     assert main(["eval", "gain", "-n", "4", "--chunk", "2", "--ray"]) == 0
     assert main(["eval", "gain", "-n", "2", "--chunk", "2", "--ray", "--ray-address", "10.0.0.1:6379"]) == 0
     assert asked == [(None, 2), ("10.0.0.1:6379", 1)]

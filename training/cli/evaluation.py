@@ -13,9 +13,10 @@ from training.cli.evaluation_sheets import compare_sheets, compare_words, eval_s
 from training.cli.report import Channel, JsonFile, Suite, Threats, check_file, progress_bar, write_json
 from training.cli.sheets import Markdown, show_sheets
 from training.cli.spreading import RayAddress, RayFlag, chosen_spread
+from training.cluster import Spread
 from training.comparison import Contest, Standing, contests, profiles, standings
 from training.entries import parse_entry
-from training.evaluate import CHUNK, FIRST_SEED, Evaluation, Spread, Trial, evaluate
+from training.evaluate import CHUNK, FIRST_SEED, Evaluation, Trial, evaluate
 from training.rollout import advisor_names
 
 _POLICY = (
