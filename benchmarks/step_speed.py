@@ -12,13 +12,13 @@ do on the machine.
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _measure import Calibration, Sample, Stopwatch, copy_bytes_s, machine, rates
 from _missions import CLINIC, CONTINUE, TASKS, WORKLOADS, actions_of, agents_acting, begin, bytes_by_part, sizes
+from _peer_envs import spread_env
 from _phases import PHASES, PhaseClock, counter_works
 from rich.table import Table
 
@@ -128,16 +128,6 @@ def play(env: Any, record: list[dict[str, int]]) -> None:
     """Step through a record."""
     for actions in record:
         env.step(actions)
-
-
-def spread_env() -> Any:
-    """mpe2's simple_spread with three agents, or None where mpe2 is not installed."""
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    try:
-        from mpe2 import simple_spread_v3
-    except ImportError:
-        return None
-    return simple_spread_v3.parallel_env(N=3, max_cycles=1_000_000)
 
 
 def faces(chosen: argparse.Namespace, calibration: Calibration) -> dict[str, list[list[Sample]]]:

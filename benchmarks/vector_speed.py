@@ -1,30 +1,48 @@
-"""What the batched environment costs over the bare engine: agent-steps a second on one thread, masks written.
+"""Agent-steps a second of the batched environment on one thread, masks written; beside the engine and other projects.
 
     python benchmarks/vector_speed.py                     # a few minutes
     python benchmarks/vector_speed.py --json vector.json
     python benchmarks/vector_speed.py --clinic clinic.json
+    python benchmarks/vector_speed.py --peer-python ../peers/bin/python   # mpe2, VMAS from there; see _peer_envs.py
     python benchmarks/vector_speed.py --quick             # seconds: only to see that it runs
 
 On the ward, and on the real clinic where ../shared/data/clinic.json lies beside the repository, the same missions are
 stepped with the same actions in turn by the engine (``Episodes.step``), by ``RescueVectorEnv`` with shared arrays
-(``copy=False``), with copies and with graphs, and by the dispatcher's vector env; on the ward a mission is also played
-through the PettingZoo face. Whole wards are played: the last step's metrics and the resets that follow count as
-everybody's work.
+(``copy=False``), with copies and with graphs, and by the dispatcher's vector env; on the ward a mission is also played through the
+PettingZoo face. Whole wards are played: the last step's metrics and the resets that follow count as everybody's work.
+Where the other interpreter has them, mpe2's simple_spread (N=3) and VMAS' simple_spread in 4096 worlds run in turn with
+the PettingZoo face. Then: where a step's time goes, and the memory-traffic floor, which is what a step must write
+(observations, masks, rewards, infos) and at most reads and writes besides (the state) at the speed of a large copy.
+
 An agent-step is one step of one robot alive, in a mission that is not over. Actions are drawn outside the timed
 stretches. "cost" is the median over pairs of neighbouring steps of time beside the engine's, less 1; see
 ``_measure.py`` for how rates are kept apart from what others do on the machine.
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _measure import Calibration, Sample, Stopwatch, machine, rates
-from _missions import CLINIC, TASKS, actions_of, agents_acting, begin, sizes
+from _measure import Calibration, Sample, Stopwatch, copy_bytes_s, machine, rates
+from _missions import CLINIC, TASKS, actions_of, agents_acting, begin, bytes_by_part, sizes
+from _peers import Peer
+from _phases import counter_works
 from rich.table import Table
-from step_speed import AIM_CLINIC, AIM_FACE, AIM_WARD, against, record_tasks, step_face
+from step_speed import (
+    AIM_CLINIC,
+    AIM_FACE,
+    AIM_WARD,
+    SPREAD,
+    against,
+    floor,
+    phase_shares,
+    record_tasks,
+    show_phases,
+    step_face,
+)
 
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.gym_env import HospitalRescueVectorEnv
@@ -34,6 +52,8 @@ from training.cli.report import check_file, screen, write_json
 
 ENGINE, SHARED, COPIED, JOINT = "Episodes.step", "shared arrays", "copies", "dispatcher, shared"
 GRAPHS = "graphs, shared"
+FACE = "PettingZoo face"
+VMAS_WORLDS = 4096
 Step = Callable[[np.ndarray], object]
 
 
@@ -44,6 +64,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=2, help="times each measurement is made (default: 2)")
     parser.add_argument("--clinic-steps", type=int, default=60, help="steps from the clinic's start (default: 60)")
     parser.add_argument("--clinic", type=Path, default=CLINIC, metavar="FILE", help="the clinic's building file")
+    parser.add_argument(
+        "--peer-python", metavar="PYTHON", default=sys.executable, help="has mpe2, VMAS (default: ours)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="a few steps of a few episodes, to see that it runs")
     chosen = parser.parse_args()
@@ -111,51 +134,118 @@ def cost(env: list[Sample], engine: list[Sample]) -> float:
     return float(np.median([a.cpu_s / b.cpu_s for a, b in zip(env, engine, strict=True)])) - 1.0
 
 
-def gather(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Everything that is measured, as plain numbers."""
-    calibration = Calibration()
+def faces(chosen: argparse.Namespace, calibration: Calibration) -> tuple[dict[str, list[list[Sample]]], dict[str, Any]]:
+    """Repeats of the PettingZoo face and the other projects' environments in turn, and the others' versions."""
+    env, tasks = record_tasks(seed=0)
+    step_face(env, 0, tasks[:2], Calibration())
+    vmas = f"VMAS simple_spread, {VMAS_WORLDS if not chosen.quick else 16} worlds"
+    peers = {
+        SPREAD: Peer(chosen.peer_python, "_peer_envs.py", "mpe2", "--steps", "20" if chosen.quick else "360"),
+        vmas: Peer(chosen.peer_python, "_peer_envs.py", "vmas", "--worlds", vmas.split()[2], "--steps", "20"),
+    }
+    samples: dict[str, list[list[Sample]]] = {FACE: [], **{name: [] for name in peers}}
+    for peer in peers.values():
+        peer.repeat()  # touch the pages
+    for _ in range(2 if chosen.quick else 5 * chosen.repeats):
+        samples[FACE].append(step_face(env, 0, tasks, calibration))
+        for name, peer in peers.items():
+            if (repeat := peer.repeat()) is not None:
+                samples[name].append([Sample(**repeat, draw_s=calibration.draw_s())])
+    about = {name: peer.versions or f"absent: {peer.absent}" for name, peer in peers.items()}
+    for peer in peers.values():
+        peer.close()
+    return samples, about
+
+
+def batched(chosen: argparse.Namespace, calibration: Calibration) -> dict[str, dict[str, Any]]:
+    """By scenario: its aim and sizes, the contest's samples, the phases' shares and bytes."""
     ward = load_scenario("ward")
     scenarios = {"ward": (ward, 10 if chosen.quick else ward.horizon_steps + 2, AIM_WARD)}
     if chosen.clinic.is_file():
         scenarios["clinic"] = (load_scenario(chosen.clinic), chosen.clinic_steps, AIM_CLINIC)
-    seen: dict[str, list[dict[str, list[Sample]]]] = {}
-    for name, (scenario, steps, _) in scenarios.items():
+    found: dict[str, dict[str, Any]] = {}
+    for name, (scenario, steps, aim) in scenarios.items():
         contest = Contest(scenario, chosen.episodes)
         contest.play(2, 0, Calibration())  # compile or load the kernels, touch the pages
-        seen[name] = [contest.play(steps, 10_000 * repeat, calibration) for repeat in range(chosen.repeats)]
+        found[name] = {
+            "aim": aim,
+            "sizes": {"steps": steps, **sizes(scenario)},
+            "samples": [contest.play(steps, 10_000 * repeat, calibration) for repeat in range(chosen.repeats)],
+            "shares": phase_shares(contest.engine, steps, 0) if counter_works() else None,
+            "bytes": bytes_by_part(contest.engine),
+        }
         del contest
-    env, tasks = record_tasks(seed=0)
-    step_face(env, 0, tasks[:2], Calibration())
-    face = [step_face(env, 0, tasks, calibration) for _ in range(2 if chosen.quick else 5 * chosen.repeats)]
-    results: dict[str, Any] = {"machine": machine(), "calibration": calibration.summary(), "batched": []}
-    for name, (scenario, steps, aim) in scenarios.items():
-        for contestant in seen[name][0]:
-            speed = rates([repeat[contestant] for repeat in seen[name]], calibration.quiet_s)
-            pairs = [[sample for repeat in seen[name] for sample in repeat[one]] for one in (contestant, ENGINE)]
-            row = {"scenario": name, "contestant": contestant, "episodes": chosen.episodes, "steps": steps}
-            results["batched"].append({**row, **sizes(scenario), "cost": cost(*pairs), **against(aim, speed)})
-    results["pettingzoo"] = {"scenario": "ward", **against(AIM_FACE, rates(face, calibration.quiet_s))}
+    return found
+
+
+def gather(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Everything that is measured, as plain numbers."""
+    calibration = Calibration()
+    stepped = batched(chosen, calibration)
+    face, peers = faces(chosen, calibration)
+    bandwidth = copy_bytes_s(16 if chosen.quick else 256)
+    results: dict[str, Any] = {
+        "machine": machine(),
+        "calibration": calibration.summary(),
+        "copy_bytes_s": bandwidth,
+        "batched": [],
+        "phases": {name: part["shares"] for name, part in stepped.items()},
+        "memory": {},
+        "pettingzoo": {"scenario": "ward", **against(AIM_FACE, rates(face.pop(FACE), calibration.quiet_s))},
+        "peers": {name: rates(samples, calibration.quiet_s) for name, samples in face.items() if samples},
+        "peer_versions": peers,
+    }
+    for name, part in stepped.items():
+        for contestant in part["samples"][0]:
+            speed = rates([repeat[contestant] for repeat in part["samples"]], calibration.quiet_s)
+            pairs = [[sample for repeat in part["samples"] for sample in repeat[one]] for one in (contestant, ENGINE)]
+            row = {"scenario": name, "contestant": contestant, "episodes": chosen.episodes, **part["sizes"]}
+            results["batched"].append({**row, "cost": cost(*pairs), **against(part["aim"], speed)})
+            if contestant == SHARED:
+                results["memory"][name] = floor(part["bytes"], bandwidth, part["sizes"]["robots"], speed)
     return results
 
 
 def show(results: dict[str, Any]) -> None:
-    """A table of the results."""
+    """Tables of the results."""
     console = screen()
-    table = Table(title="Agent-steps per CPU second of one core (random tasks)")
+    table = Table(title="Agent-steps per CPU second of one core (random tasks; other projects: fixed actions)")
     for column in ("what", "scenario", "episodes", "reached", "lowest", "highest", "quiet core", "aim", "cost"):
         table.add_column(column, justify="left" if column in ("what", "scenario") else "right")
-    for row in [*results["batched"], {**results["pettingzoo"], "contestant": "PettingZoo face", "episodes": 1}]:
-        numbers = [f"{row[key]:,.0f}" for key in ("per_cpu_s", "per_cpu_s_low", "per_cpu_s_high", "per_quiet_s", "aim")]
+    rows = [*results["batched"], {**results["pettingzoo"], "contestant": FACE, "episodes": 1}]
+    rows += [{"contestant": name, **speed} for name, speed in results["peers"].items()]
+    for row in rows:
+        numbers = [f"{row[key]:,.0f}" for key in ("per_cpu_s", "per_cpu_s_low", "per_cpu_s_high", "per_quiet_s")]
+        numbers.append(f"{row['aim']:,.0f}" if "aim" in row else "")
         extra = f"{100 * row['cost']:+.1f} %" if "cost" in row else ""
-        table.add_row(row["contestant"], row["scenario"], str(row["episodes"]), *numbers, extra)
+        table.add_row(row["contestant"], row.get("scenario", ""), str(row.get("episodes", "")), *numbers, extra)
     console.print(table)
+    for name, versions in results["peer_versions"].items():
+        console.print(f"{name}: {versions if isinstance(versions, str) else ' '.join(*versions.items())}.")
     if all(row["scenario"] != "clinic" for row in results["batched"]):
         console.print("The real clinic is not here (--clinic).")
+    show_phases(results)
+    show_floor(results)
     calibration = results["calibration"]
     console.print(
         f"{results['machine']['processor']}, {results['machine']['cores']} cores, load {results['machine']['load']}. "
         f"A Philox draw took {calibration['draw_ns']:.2f} ns (quiet core {calibration['draw_ns_quiet']:.2f})."
     )
+
+
+def show_floor(results: dict[str, Any]) -> None:
+    """What an agent-step must write, and what that takes."""
+    console = screen()
+    robots = {row["scenario"]: row["robots"] for row in results["batched"]}
+    for name, memory in results["memory"].items():
+        written, state = memory["out_bytes"] / robots[name], memory["state_bytes"] / robots[name]
+        written_ns = 1e9 * written / results["copy_bytes_s"]
+        step_ns = 1e3 * memory["step_us"] / robots[name]
+        console.print(
+            f"{name}, one agent-step: {written:,.0f} bytes must be written, at most {state:,.0f} read and written "
+            f"besides. Writing alone takes {written_ns:,.0f} ns, {100 * written_ns / step_ns:.0f} % of the "
+            f"{step_ns:,.0f} ns that it took."
+        )
 
 
 def main() -> None:
@@ -164,7 +254,7 @@ def main() -> None:
     results = gather(chosen)
     show(results)
     if chosen.json:
-        config = {k: v for k, v in vars(chosen).items() if k not in ("json", "clinic")}
+        config = {k: v for k, v in vars(chosen).items() if k not in ("json", "clinic", "peer_python")}
         write_json(chosen.json, "benchmarks/vector_speed.py", config, results)
 
 
