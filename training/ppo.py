@@ -149,7 +149,7 @@ class Learner:
 
     def _fresh_optimiser(self) -> torch.optim.Adam:
         parameters = [*self.policy.parameters(), *self.critic.parameters()]
-        return torch.optim.Adam(parameters, lr=self.config.learning_rate, eps=1e-5)
+        return torch.optim.Adam(parameters, lr=self.config.learning_rate, eps=1e-5, fused=True)
 
     @property
     def central(self) -> bool:
