@@ -113,15 +113,17 @@ class Actor:
         if self.policy.config.commits and mask.shape[1] > 1:
             mask = mask.copy()
             mask[:, CONTINUE] = 0  # a free robot has nothing to go on with; idling is "wait"
+        remembers = self.policy.memory is not None  # taking and putting back costs as much as a layer
         with torch.no_grad():
             logits, remembered = self.policy(
                 self.layout,
                 torch.from_numpy(observation),
                 torch.from_numpy(mask),
                 torch.from_numpy(chosen),
-                self._remembered[rows, robots],
+                self._remembered[rows, robots] if remembers else self._remembered[0, 0],
             )
-            self._remembered[rows, robots] = remembered
+            if remembers:
+                self._remembered[rows, robots] = remembered
             likelihood = torch.log_softmax(logits, -1)
             if uniform is not None:  # the largest of logits with Gumbel noise is distributed as the policy says
                 logits = logits - torch.log(-torch.log(torch.from_numpy(uniform).clamp_min(1e-12)))
