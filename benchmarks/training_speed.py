@@ -14,19 +14,26 @@ mission's step counts for each robot still in play.
 """
 
 import argparse
+import importlib.util
 import sys
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
 from _measure import machine
 from _peers import Peer
-from _training_parts import PARTS, parts_of
 from rich.table import Table
 
 from training.cli.report import check_file, screen, write_json
+
+if importlib.util.find_spec("torch") is None:
+    print("PyTorch is not installed (extra 'train'), so nothing is trained.")
+    raise SystemExit(0)
+
+import torch
+from _training_parts import PARTS, parts_of
+
 from training.ppo import Learner, PpoConfig, train
 from training.run import MissionMix
 

@@ -155,6 +155,22 @@ def test_vector_speed_reports_every_face_beside_the_engine(tmp_path: Path) -> No
     assert all(SPEED | {"aim", "ratio", "cost"} <= row.keys() for row in rows)
     assert all(row["cost"] == 0.0 for row in rows if row["contestant"] == "Episodes.step")
     assert SPEED <= results["results"]["pettingzoo"].keys() and "PettingZoo face" in text
+    for name, versions in results["results"]["peer_versions"].items():
+        assert isinstance(versions, str) != (name in results["results"]["peers"]), "measured, or said to be absent"
+        assert name.split(",")[0] in text
+    for memory in results["results"]["memory"].values():
+        assert {"state_bytes", "out_bytes", "floor_us", "step_us", "share"} <= memory.keys()
+    for shares in results["results"]["phases"].values():
+        assert shares is None or sum(shares.values()) == pytest.approx(1.0)
+    assert "bytes must be written" in text
+
+
+def test_floor_is_what_moving_the_bytes_takes(on_path: None) -> None:
+    from step_speed import floor
+
+    memory = floor({"state": 3000.0, "out": 4000.0}, 1e9, 2, {"per_cpu_s": 1e5})
+    assert memory["floor_us"] == pytest.approx(10.0), "state read and written, results written, 10 kB at 1 GB/s"
+    assert memory["step_us"] == pytest.approx(20.0) and memory["share"] == pytest.approx(0.5)
 
 
 @pytest.mark.slow
