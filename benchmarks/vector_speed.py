@@ -8,8 +8,9 @@
 
 On the ward, and on the real clinic where ../shared/data/clinic.json lies beside the repository, the same missions are
 stepped with the same actions in turn by the engine (``Episodes.step``), by ``RescueVectorEnv`` with shared arrays
-(``copy=False``), with copies and with graphs, and by the dispatcher's vector env; on the ward a mission is also played through the
-PettingZoo face. Whole wards are played: the last step's metrics and the resets that follow count as everybody's work.
+(``copy=False``), with copies and with graphs, and by the dispatcher's vector env; on the ward a mission is also played
+through the PettingZoo face. Whole wards are played: the last step's metrics and the resets that follow count as
+everybody's work.
 Where the other interpreter has them, mpe2's simple_spread (N=3) and VMAS' simple_spread in 4096 worlds run in turn with
 the PettingZoo face. Then: where a step's time goes, and the memory-traffic floor, which is what a step must write
 (observations, masks, rewards, infos) and at most reads and writes besides (the state) at the speed of a large copy.

@@ -1,6 +1,7 @@
 """``qdt demo``: the main job in about a minute: the same missions under attack, once per policy and advisor."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from agents.policies import LEARNED
 from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.engine.setup import CHANNELS
@@ -61,6 +63,7 @@ LINES = (
     Line("gain", "linear"),
     Line("gain", "exact"),
     Line("gain", "qaoa"),
+    Line(LEARNED),
     Line("gain", suite="plaintext"),
 )
 _HEADINGS = (
@@ -136,13 +139,18 @@ def _play(scenario: ScenarioConfig, channel: str, seeds: range, book: Path) -> t
         old.unlink()  # another demo's: its keys are gone, so it cannot go on
     played = {}
     with progress_bar() as begin, open_ledger(book, scenario) as ledger:
-        for line in LINES:
+        for line in _playable():
             game = GameConfig(line.suite, THREATS, channel=channel)
             step = begin(line.name, scenario.horizon_steps)
             kept = ledger if line == _PICTURED else None
             played[line] = run_missions(scenario, game, line.policy, line.advisor, seeds, progress=step, ledger=kept)
         ledger.sign_head()
         return played, ledger.verify()
+
+
+def _playable() -> tuple[Line, ...]:
+    """The lines that can be played here: a learned policy needs PyTorch."""
+    return tuple(line for line in LINES if line.policy != LEARNED or find_spec("torch") is not None)
 
 
 def compare(played: dict[Line, Missions]) -> dict[Line, Interval]:
