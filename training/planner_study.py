@@ -231,6 +231,23 @@ class Sampler:
         angles = ramp_for(self.instance.problem, self.ansatz, depth)
         return self.score(self.simulation.probabilities(*angles), depth, seconds)
 
+    def tail(self, levels: np.ndarray, depth: int) -> np.ndarray:
+        """Chance of one shot to be feasible and of at least each approximation ratio.
+
+        Args:
+            levels: (L,) ratios in [0, 1].
+            depth: layers at the transferred angles; 0 for a uniformly random feasible choice.
+
+        Returns:
+            (L,) float64 in [0, 1].
+        """
+        if depth == 0:
+            likely = np.full(self._ratios.size, 1.0 / self._ratios.size)
+        else:
+            angles = ramp_for(self.instance.problem, self.ansatz, depth)
+            likely = self.simulation.probabilities(*angles)[self._feasible]
+        return np.array([likely[self._ratios >= level - 1e-12].sum() for level in levels])
+
     def score(self, probabilities: np.ndarray, depth: int, seconds: float = float("nan")) -> Shot:
         """One shot of a distribution (N,) over the basis states."""
         feasible = float(probabilities[self._feasible].sum())
