@@ -1,5 +1,6 @@
 """``qdt demo``: the main job in about a minute: the same missions under attack, once per policy and advisor."""
 
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ from qdt_env.scenario import ScenarioConfig, load_scenario
 from qdt_env.twin.ledger import Audit
 from qdt_env.viewer.playback import check_history, read_recording
 from qdt_env.viewer.replay import replay_page
+from training.cards import CARD
 from training.cli.report import (
     Channel,
     JsonFile,
@@ -90,8 +92,9 @@ def demo(
     The threats are "mixed": interception, tampering, replay, loss, stolen keys and an insider, over QKD-keyed links;
     the last line plays the same attack without cryptography. In the wire channel every message is bytes: sealed under
     keys of a simulated BB84 link, attacked, verified and opened; `--channel statistical` plays more missions a second.
-    The folder gets results.json, mission.png, ledger.sqlite (try `qdt ledger verify demo/ledger.sqlite`), and one
-    mission recorded: mission.qdr, with replay.html, a page that plays it (open it in a browser).
+    The folder gets results.json, mission.png, ledger.sqlite (try `qdt ledger verify demo/ledger.sqlite`), card.json
+    (`qdt run --from demo/card.json` plays it again and compares), and one mission recorded: mission.qdr, with
+    replay.html, a page that plays it (open it in a browser).
 
     Examples: `qdt demo` · `qdt demo --channel statistical` · `qdt demo --scenario clinic.json --seed 100 --out clinic`
     """
@@ -105,13 +108,9 @@ def demo(
     played, audit = _play(mission, channel, range(seed, seed + missions), book)
     differences = compare(played)
     picture, results = out / "mission.png", out / "results.json"
-    config = {"scenario": scenario, "threats": THREATS, "channel": channel, "control": "task",
-              "episodes": missions, "seed": seed, "building": mission.building.digest()}  # fmt: skip
-    document = {
-        "lines": {line.name: summary(one) for line, one in played.items()},
-        "score_difference_to_gain": {line.name: one.to_dict() for line, one in differences.items()},
-    }
-    for path in (results, json_file):
+    config = _config(scenario, channel, missions, seed, mission)
+    document = _document(played, differences)
+    for path in (results, out / CARD, json_file):
         if path is not None:
             write_json(path, "demo", config, document)
     _draw(played[_PICTURED], picture)
@@ -125,6 +124,31 @@ def demo(
     wrote = f"Wrote {picture} (end of one mission of {_PICTURED.name}), {results} and {book}"
     console.print(wrote, markup=False)
     console.print(f"To watch that mission, open {page} in a browser", markup=False)
+
+
+def play_demo(config: dict[str, Any], results: Any) -> tuple[dict[str, Any], Any]:
+    """The demo of a card once more, without its files: configuration and results."""
+    mission = load_scenario(config["scenario"])
+    missions, seed = config["episodes"], config["seed"]
+    with tempfile.TemporaryDirectory() as folder:
+        book = Path(folder) / "ledger.sqlite"
+        played, _ = _play(mission, config["channel"], range(seed, seed + missions), book)
+    again = _config(config["scenario"], config["channel"], missions, seed, mission)
+    return again, _document(played, compare(played))
+
+
+def _config(scenario: str, channel: str, missions: int, seed: int, mission: ScenarioConfig) -> dict[str, Any]:
+    """What the demo's results depend on."""
+    return {"scenario": scenario, "threats": THREATS, "channel": channel, "control": "task",
+            "episodes": missions, "seed": seed, "building": mission.building.digest()}  # fmt: skip
+
+
+def _document(played: dict[Line, Missions], differences: dict[Line, Interval]) -> dict[str, Any]:
+    """The demo's results as plain numbers."""
+    return {
+        "lines": {line.name: summary(one) for line, one in played.items()},
+        "score_difference_to_gain": {line.name: one.to_dict() for line, one in differences.items()},
+    }
 
 
 def default_episodes(scenario: ScenarioConfig, channel: str) -> int:

@@ -1,11 +1,8 @@
 """What all commands share: their common options, progress bars, number formats and the machine-readable result."""
 
-import json
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from qdt_env.engine.setup import CHANNELS
+from training.cards import card, write_card
 from training.rollout import Missions
 from training.statistics import Interval, mean_interval
 
-_PACKAGES = ("qdt-env", "numpy", "numba", "scipy", "pettingzoo", "gymnasium", "pennylane", "ortools")
 _WIDE = 132  # columns where the output is no terminal
 
 Scenario = Annotated[str, typer.Option("--scenario", help="ward, clinic, hospital, or a .json or .graphml building.")]
@@ -69,42 +66,11 @@ def check_file(path: Path | None, option: str) -> None:
 
 
 def write_json(path: Path, command: str, config: dict[str, Any], results: Any) -> None:
-    """Write results with what is needed to repeat them: versions, command line, configuration with seeds.
+    """Write results with what is needed to repeat them, see :mod:`training.cards`.
 
     Numbers that do not exist (an interval of one mission) are written as null.
     """
-    document = {
-        "command": command,
-        "arguments": sys.argv[1:],
-        "versions": versions(),
-        "config": config,
-        "results": results,
-    }
-    path.write_text(
-        json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that matter to a result; "absent" for what is not installed."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found
-
-
-def _plain(value: Any) -> Any:
-    """Dicts, lists and numbers only, NaN as None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return None if isinstance(value, float) and value != value else value
+    write_card(path, card(command, sys.argv[1:], config, results))
 
 
 def summary(missions: Missions) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from agents.policies import POLICY_NAMES
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
+from training.cli.demo import play_demo
+from training.cli.repeat import play_training, repeat
 from training.cli.report import (
     Channel,
     JsonFile,
@@ -24,6 +26,7 @@ from training.cli.report import (
     with_interval,
     write_json,
 )
+from training.entries import checkpoint_digest
 from training.rollout import NO_ADVISOR, Missions, advisor_names, run_missions
 from training.statistics import mean_interval
 
@@ -55,35 +58,59 @@ def run(
         Path | None, typer.Option("--record", help="Record the mission to this new file, for `qdt replay`.")
     ] = None,
     json_file: JsonFile = None,
+    card_file: Annotated[Path | None, typer.Option("--card", help="Write the run card: the same as --json.")] = None,
+    from_card: Annotated[
+        Path | None, typer.Option("--from", help="Repeat the run of a card (run, demo, train) and compare; alone.")
+    ] = None,
 ) -> None:
     """Play missions and print what they came to, means with 95 % intervals.
 
+    A run card holds what repeats a run: versions, commit, hardware, arguments, configuration, results. `--from` ends
+    with exit code 1 where the results differ (times aside).
+
     Examples: `qdt run --policy gain --advisor qaoa --threats mixed` ·
     `qdt run --scenario clinic.json --policy nearest --suite plaintext --threats tamper -n 20 --json tamper.json` ·
-    `qdt run --threats mixed --seed 3 --record mission.qdr`
+    `qdt run --threats mixed --seed 3 --record mission.qdr` · `qdt run --from demo/card.json`
     """
+    if from_card is not None:
+        raise typer.Exit(repeat(from_card, {"run": _again, "demo": play_demo, "train": play_training}))
     missions = (1 if record is not None else 10) if episodes is None else episodes
     require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
     require(record is None or missions == 1, "episodes", missions, "1 with --record: a recording holds one mission")
-    check_file(json_file, "--json")
-    mission = load_scenario(scenario)
-    game = GameConfig(suite, threats, control, channel=channel)
-    with progress_bar() as begin:
-        step = begin(f"{policy} on {mission.name}", mission.horizon_steps)
-        seeds = range(seed, seed + missions)
-        played = run_missions(mission, game, policy, advisor, seeds, progress=step, record=record)
-    config: dict[str, Any] = {
+    for path, option in ((json_file, "--json"), (card_file, "--card")):
+        check_file(path, option)
+    options = {
         "scenario": scenario, "policy": policy, "advisor": advisor, "suite": suite, "threats": threats,
         "channel": channel, "control": control, "episodes": missions, "seed": seed,
-        "building": mission.building.digest(),
     }  # fmt: skip
-    if json_file is not None:
-        write_json(json_file, "run", config, summary(played))
+    played, config = _play(options, record)
+    for path in (json_file, card_file):
+        if path is not None:
+            write_json(path, "run", config, summary(played))
     console = screen()
-    console.print(_title(played, mission.name))
+    console.print(_title(played, played.episodes.scenario.name))
     console.print(_table(played))
     if record is not None:
         console.print(f"Recorded in {record}; to watch it: qdt replay {record}", markup=False)
+
+
+def _play(options: dict[str, Any], record: Path | None = None) -> tuple[Missions, dict[str, Any]]:
+    """The missions of the options, and the options with what else they depend on: building and trained policy."""
+    mission = load_scenario(options["scenario"])
+    game = GameConfig(options["suite"], options["threats"], options["control"], channel=options["channel"])
+    seeds = range(options["seed"], options["seed"] + options["episodes"])
+    policy, advisor = options["policy"], options["advisor"]
+    with progress_bar() as begin:
+        step = begin(f"{policy} on {mission.name}", mission.horizon_steps)
+        played = run_missions(mission, game, policy, advisor, seeds, progress=step, record=record)
+    digests = {"building": mission.building.digest(), "checkpoint": checkpoint_digest(policy)}
+    return played, {**options, **digests}
+
+
+def _again(config: dict[str, Any], results: Any) -> tuple[dict[str, Any], Any]:
+    """The run of a card once more."""
+    played, config = _play(config)
+    return config, summary(played)
 
 
 def _title(missions: Missions, scenario: str) -> str:

@@ -9,7 +9,9 @@ import typer
 
 from agents.heuristics import POLICY_NAMES
 from qdt_env.records import require
-from training.cli.report import Scenario, Seed, Suite, progress_bar, screen
+from training.cards import CARD
+from training.cli.repeat import training_config, training_results
+from training.cli.report import Scenario, Seed, Suite, progress_bar, screen, write_json
 
 _TEACHERS = tuple(name for name in POLICY_NAMES if not name.startswith("perfect") and name != "wait")
 
@@ -76,6 +78,7 @@ def train(
             out, mix, config, teacher=imitate or "gain", resume=resume, minutes=minutes, threads=threads,
             scalars=scalars, progress=report,
         )  # fmt: skip
+    write_json(out / CARD, "train", training_config(mix, config, imitate or "gain", threads), training_results(out))
     console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {path}")
 
 
