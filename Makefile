@@ -12,14 +12,14 @@ BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
 PINS := setup.cfg pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-all demo test test-all check bench page clean
+.PHONY: help setup setup-all demo test test-all check docs bench page clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.stamp  ## install what the demo, the tests and the checks need
 
-setup-all: $(VENV)/.stamp-all  ## the same with Ray and other learners' libraries
+setup-all: $(VENV)/.stamp-all  ## the same with Ray, other learners' libraries, and what notebooks and docs need
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -35,8 +35,8 @@ $(VENV)/.stamp: $(PINS) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.stamp-all: $(VENV)/.stamp
-	@echo "Installing Ray and other learners' libraries into $(VENV) (once, a few minutes)"
-	$(PIP) install -c constraints.txt -e '.[train,quantum,ray,clients,dev]'
+	@echo "Installing Ray, other learners' libraries, Jupyter's kernel and MkDocs into $(VENV) (once, a few minutes)"
+	$(PIP) install -c constraints.txt -e '.[train,quantum,ray,clients,notebooks,docs,dev]'
 	@touch $@
 
 demo: setup  ## the main job in about a minute: rescue missions, one per advisor, compared
@@ -54,6 +54,9 @@ check: setup  ## lint, format, types, import layers, then the tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory test
+
+docs: setup-all  ## the docs site, in build/site
+	$(BIN)/mkdocs build
 
 bench: setup  ## run every benchmark in benchmarks/
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
