@@ -280,6 +280,12 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         show_frame(image, self.metadata["name"])
         return None
 
+    def _repr_html_(self) -> str:
+        """What is played and how it stands, for notebooks."""
+        from qdt_env.viewer.html import episode_card
+
+        return episode_card(self._episodes, started=self._seed is not None)
+
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles leave the renderer, the ledger and the recorder behind."""
         return {**vars(self), "_renderer": None, "_ledger": None, "_recorder": None}

@@ -14,6 +14,7 @@ from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.robots import expected_crossing_s
 from qdt_env.physical.state import DAMAGE_STATES, PASSAGE_CONDITIONS, PATIENT_STATUS, ROBOT_KINDS
 from qdt_env.records import as_record
+from qdt_env.twin.markup import html_card
 
 Array = np.ndarray[Any, Any]
 
@@ -122,6 +123,24 @@ class TwinSnapshot:
         kinds = ", ".join(f"{int(np.sum(self.robot_kind == k))} {name}" for k, name in enumerate(ROBOT_KINDS))
         left = int(np.sum((self.patient_status > 0) & (self.patient_status < PATIENT_STATUS.index("handed over"))))
         return f"TwinSnapshot(step {self.step}: {listed} patients, {known} seen, {left} left; {kinds})"
+
+    def _repr_html_(self) -> str:
+        """A card for notebooks: when, and what is known of patients, robots, zones and passages."""
+        listed = self.patient_status > 0
+        seen, conditions = listed & self.patient_known, np.bincount(self.passage_condition, minlength=3)
+        team = [
+            (str(r), ROBOT_KINDS[kind], self.building.zone_id[self.robot_zone[r]], f"{self.robot_trust[r]:.2f}")
+            for r, kind in enumerate(self.robot_kind)
+        ]
+        facts = {
+            "picture": "the truth (perfect information)" if self.privileged else "what the twin believes",
+            "time": f"step {self.step} of {self.horizon_steps} ({self.step * self.dt_s / 60.0:.1f} min)",
+            "patients": f"{listed.sum()} listed, {seen.sum()} seen by somebody",
+            "zones": f"{self.zone_seen.sum()} of {self.building.n_zones} seen",
+            "passages": ", ".join(f"{n} {name}" for n, name in zip(conditions, PASSAGE_CONDITIONS, strict=True)),
+        }
+        progress = self.step / self.horizon_steps
+        return html_card("TwinSnapshot", facts, [("robot", "kind", "zone", "trust"), *team], progress)
 
 
 @phase
