@@ -1,4 +1,4 @@
-"""Following advice: a policy that does what the advisor says, and a wrapper that shows the advice to learners.
+"""Advice in use: a policy that follows it, one that decides with it, and a wrapper that shows it to learners.
 
 Advice travels with the view: a robot whose view did not arrive at a step hears nothing new at that step. The words of
 the advice are not attacked beside the view's own fate (a forged view is counted as heard), and their few bytes are not
@@ -6,7 +6,6 @@ charged to the key budget.
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ from gymnasium import spaces
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
 from agents.advice import NO_ADVICE, Advice, Advisor, PlanRecord, Spent
+from agents.advice_held import ADVICE_FEATURES, HeldAdvice, robots_asking, robots_hearing
 from agents.planning import Planner
 from agents.policy import Policy
 from agents.quantum.qpu import Qpu
 from agents.quantum.remote import on_qpu, remote_settings
 from qdt_env.records import require
-from qdt_env.spaces import AGE_SCALE_STEPS, CONTINUE, PATIENT_FEATURES, ActionCodec, Block, ObservationLayout
+from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 from qdt_env.twin.snapshot import TwinSnapshot
 
 __all__ = [
@@ -27,37 +27,13 @@ __all__ = [
     "NO_ADVICE",
     "Advice",
     "Advisor",
+    "AdvisedPolicy",
     "AdvisorPolicy",
     "AdvisorWrapper",
     "PlanRecord",
     "Spent",
     "robots_asking",
 ]
-
-# The advice block: whether there is some, the slot, the slot's own features, age, claimed survivors per hour up to 1.
-ADVICE_FEATURES = ("given", "slot", *(f"patient_{name}" for name in PATIENT_FEATURES), "age", "value")
-
-
-def robots_asking(layout: ObservationLayout, observation: np.ndarray) -> np.ndarray:
-    """Which robots ask for advice: tracked or legged, without a task, carrying nobody.
-
-    Args:
-        layout: of the observations.
-        observation: (..., R, F) float32.
-
-    Returns:
-        (..., R) bool.
-    """
-
-    def own(name: str) -> np.ndarray:
-        return np.asarray(layout.feature(observation, "self", name)[..., 0] > 0.5)
-
-    return (own("tracked") | own("legged")) & ~own("busy") & ~own("carrying")
-
-
-def robots_hearing(layout: ObservationLayout, observation: np.ndarray) -> np.ndarray:
-    """Which robots received their view, (..., R) bool, of observations (..., R, F)."""
-    return np.asarray(layout.feature(observation, "channel", "last_delivered")[..., 0] > 0.5)
 
 
 class AdvisorPolicy:
@@ -139,6 +115,35 @@ class AdvisorPolicy:
         return own("tracked") & own("busy") & ~own("carrying") & ~present.any(-1)
 
 
+class AdvisedPolicy:
+    """Shows the advice to a policy that decides with it, such as a network that was trained so; nothing is followed."""
+
+    def __init__(
+        self,
+        advisors: Sequence[Advisor],
+        base: Policy,
+        layout: ObservationLayout,
+        snapshot: Callable[[int], TwinSnapshot],
+    ) -> None:
+        """A policy for ``len(advisors)`` episodes at once.
+
+        Args:
+            advisors: one per episode, each reset for it.
+            base: decides; for observations of ``agents.advice_held.with_advice(layout)``.
+            layout: of the observations without advice.
+            snapshot: the twin's picture of an episode, by row.
+        """
+        self.base, self.snapshot = base, snapshot
+        self._held = HeldAdvice(advisors, layout)
+        self.perfect_information = base.perfect_information
+        self.name = "+".join([base.name, *sorted({advisor.planner.name for advisor in advisors})])
+
+    def act(self, observation: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """See :class:`agents.policy.Policy`."""
+        self._held.listen(observation, self.snapshot)
+        return self.base.act(self._held.extended(observation, mask), mask, rng)
+
+
 class AdvisorWrapper(BaseParallelWrapper):
     """Adds the block ``advice`` to the end of every flat observation, features ``ADVICE_FEATURES``, in [0, 1].
 
@@ -148,7 +153,6 @@ class AdvisorWrapper(BaseParallelWrapper):
 
     Attributes:
         advisor: asked once per step.
-        advice: what the robots hold now, see :class:`Advice`.
         layout: of the longer observation.
     """
 
@@ -181,12 +185,16 @@ class AdvisorWrapper(BaseParallelWrapper):
         planner = on_qpu(planner, qpu)
         settings = remote_settings(planner, inner.game.suite, inner.game.threats) | settings
         self.advisor = Advisor(planner, inner.codec, every_steps=every_k, **settings)
-        self._inner_layout: ObservationLayout = inner.layout
-        self.layout = _longer(self._inner_layout)
+        self._held = HeldAdvice([self.advisor], inner.layout)
+        self.layout = self._held.layout
         self._row = {agent: r for r, agent in enumerate(env.possible_agents)}
         self._spaces = {agent: self._space(env.observation_space(agent)) for agent in env.possible_agents}
         self._seed, self._episode = 0, 0
-        self._forget()
+
+    @property
+    def advice(self) -> Advice:
+        """What the robots hold now."""
+        return self._held.of(0)
 
     @property
     def budget(self) -> Spent:
@@ -204,8 +212,7 @@ class AdvisorWrapper(BaseParallelWrapper):
         observations, infos = self.env.reset(seed=seed, options=options)
         self._seed, self._episode = (self._seed, self._episode + 1) if seed is None else (int(seed), 0)
         self._episode = int((options or {}).get("episode", self._episode))
-        self.advisor.reset(self._seed, self._episode)
-        self._forget()
+        self._held.reset(0, self._seed, self._episode)
         return self._extended(observations, infos), infos
 
     def step(
@@ -215,65 +222,27 @@ class AdvisorWrapper(BaseParallelWrapper):
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         return self._extended(observations, infos), rewards, terminations, truncations, infos
 
-    def _forget(self) -> None:
-        """No robot has heard anything."""
-        robots = len(self._row)
-        none = np.full(robots, NO_ADVICE, np.int32)
-        self.advice = Advice(none, none.copy(), np.zeros(robots, np.int32), np.zeros(robots, np.float32))
-
     def _extended(self, observations: dict[str, Any], infos: dict[str, Any]) -> dict[str, Any]:
         """The observations with the advice block."""
-        flat = np.zeros((len(self._row), self._inner_layout.size), np.float32)
-        for agent, observation in observations.items():
-            flat[self._row[agent]] = observation if self._key is None else observation[self._key]
-        if self.env.agents:
-            self._listen(flat)
-        possible = self._possible(flat, observations, infos)
-        block = self._block(flat, possible)
-        extended = {}
+        flat = np.zeros((1, len(self._row), self.layout.blocks["advice"].start), np.float32)
+        masks = np.zeros((1, len(self._row), self.advisor.codec.n), np.int8)
+        masked = True
         for agent, observation in observations.items():
             r = self._row[agent]
-            longer = np.concatenate([flat[r], block[r]])
-            extended[agent] = longer if self._key is None else {**observation, self._key: longer}
-        return extended
-
-    def _listen(self, flat: np.ndarray) -> None:
-        """Ask the advisor; robots that received their view take over what it says, the others' advice grows older."""
-        fresh = self.advisor.consult(robots_asking(self._inner_layout, flat), self.env.unwrapped.snapshot)
-        heard, old = robots_hearing(self._inner_layout, flat), self.advice
-        aged = np.where(old.patient == NO_ADVICE, 0, old.age_steps + 1)
-        self.advice = Advice(
-            patient=np.where(heard, fresh.patient, old.patient),
-            action=np.where(heard, fresh.action, old.action),
-            age_steps=np.where(heard, fresh.age_steps, aged).astype(np.int32),
-            value=np.where(heard, fresh.value, old.value),
-        )
-
-    def _possible(self, flat: np.ndarray, observations: dict[str, Any], infos: dict[str, Any]) -> np.ndarray:
-        """(R,) bool: advice that the robot's own mask allows; without a mask of patients, that concerns an open one."""
-        slots = np.maximum(self.advice.patient, 0)
-        rows = np.arange(slots.size)
-        possible = self._inner_layout.feature(flat, "tasks", "open")[rows, slots] > 0.5
-        for agent, observation in observations.items():
-            r = self._row[agent]
+            flat[0, r] = observation if self._key is None else observation[self._key]
             mask = infos[agent].get("action_mask") if self._key is None else observation.get("action_mask")
-            if mask is not None and self.advice.action[r] != NO_ADVICE:
-                possible[r] = mask[self.advice.action[r]] == 1
-        return np.asarray(possible & (self.advice.patient != NO_ADVICE))
-
-    def _block(self, flat: np.ndarray, possible: np.ndarray) -> np.ndarray:
-        """The advice block (R, len(ADVICE_FEATURES)) float32 in [0, 1]."""
-        advice, slots = self.advice, np.maximum(self.advice.patient, 0)
-        rows = np.arange(slots.size)
-        patients = self._inner_layout.slice(flat, "tasks")[rows, slots]
-        columns = [
-            np.ones(slots.size),
-            (slots + 1) / self._inner_layout.patients,
-            *patients.T,
-            advice.age_steps / (advice.age_steps + AGE_SCALE_STEPS),
-            np.clip(advice.value, 0.0, 1.0),
-        ]
-        return (np.stack(columns, 1) * possible[:, None]).astype(np.float32)
+            masked &= mask is not None
+            if mask is not None:
+                masks[0, r] = mask
+        if self.env.agents:
+            self._held.listen(flat, lambda row: self.env.unwrapped.snapshot())
+        longer = self._held.extended(flat, masks if masked else None)[0]
+        return {
+            agent: longer[self._row[agent]].copy()
+            if self._key is None
+            else {**observation, self._key: longer[self._row[agent]].copy()}
+            for agent, observation in observations.items()
+        }
 
     def _space(self, space: spaces.Space[Any]) -> spaces.Space[Any]:
         """The environment's space with the longer flat observation; notes the key of the latter."""
@@ -283,12 +252,3 @@ class AdvisorWrapper(BaseParallelWrapper):
             return flat
         self._key = "observations" if "observations" in space.spaces else "observation"
         return spaces.Dict({**space.spaces, self._key: flat})
-
-
-def _longer(layout: ObservationLayout) -> ObservationLayout:
-    """The layout with the advice block at its end."""
-    longer = copy(layout)
-    block = Block("advice", layout.size, 1, ADVICE_FEATURES)
-    longer.blocks = {**layout.blocks, "advice": block}
-    longer.size = block.stop
-    return longer
