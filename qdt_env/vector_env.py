@@ -70,6 +70,7 @@ from qdt_env.graph_layout import GRAPH_PASSAGE_FEATURES, GRAPH_ZONE_FEATURES
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
+from qdt_env.twin.snapshot import TwinSnapshot
 
 Array = np.ndarray[Any, Any]
 
@@ -256,6 +257,15 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         """Zones, passages, patients and robots that :meth:`state` has room for, in its order."""
         layout = self._mixture.state_layout
         return layout.zones, layout.passages, layout.patients, layout.robots
+
+    def snapshot(self, row: int = 0) -> TwinSnapshot:
+        """Read-only picture of one row's twin, for planners.
+
+        Raises:
+            ValueError: no such row.
+        """
+        require(0 <= row < self.num_envs, "row", row, f"0 to {self.num_envs - 1}")
+        return self._mixture.snapshot(row)
 
     def metrics(self) -> dict[str, Array]:
         """Metrics of every row's episode as it stands (ground truth, for scoring), (B,) float64 each."""

@@ -12,6 +12,7 @@ from qdt_env.engine.privileged import state_layout, state_of
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.spaces import ActionCodec, ObservationLayout
+from qdt_env.twin.snapshot import TwinSnapshot
 
 
 class Mixture:
@@ -87,6 +88,11 @@ class Mixture:
         """Metrics of the episodes in ``rows`` (n,), ascending, float64 (n,) each, see ``engine.metrics``."""
         parts = [engine.metrics_of(rows[part] - start) for engine, part, start in self._shared_out(rows)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def snapshot(self, row: int) -> TwinSnapshot:
+        """The twin's picture of row ``row``, see :meth:`Episodes.snapshot`."""
+        engine = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self.engines[engine].snapshot(row - int(self._starts[engine]))
 
     def state(self) -> np.ndarray:
         """The truth of every row, (B, S) float32 in [0, 1], see ``engine.privileged.state_of``."""
