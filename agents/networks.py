@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.graph_networks import MapReader
+from agents.hiding import hidden_columns
 from qdt_env.records import require
 from qdt_env.spaces import (
     CHANNEL_FEATURES,
@@ -316,13 +317,7 @@ def hide(layout: ObservationLayout, observation: Tensor, names: tuple[str, ...])
     if not names:
         return observation
     observation = observation.clone()
-    for name in names:
-        block, _, feature = name.partition(".")
-        require(block in layout.blocks, "without", name, f"a block of {', '.join(layout.blocks)}, or block.feature")
-        features = layout.blocks[block].features
-        require(feature in ("", *features), "without", name, f"{block}. with one of {', '.join(features)}")
-        part = cut(layout, observation, block)
-        (part[..., features.index(feature)] if feature else part).zero_()
+    observation[..., torch.from_numpy(hidden_columns(layout, names, "without"))] = 0.0
     return observation
 
 
