@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agents.planning import NO_TASK, Plan, Problem, positions, supply_delivery, triage_assignment
+from agents.planning.outlook import waiting_patients
 from agents.planning.supply import OWN_LOAD
 from qdt_env.physical.state import LEGGED, TRACKED
 from qdt_env.spaces import CONTINUE, ActionCodec
@@ -68,10 +69,11 @@ def pose(
         held: patients by robot of those that are on their way under move control, where their actions do not tell.
     """
     free, at_work = crew(picture, codec, FAMILIES[family], held or {})
-    if not free:
-        return None
+    supplies = family != "triage"
+    if not free or not waiting_patients(picture, offer.minimum_trust, offer.unseen or supplies).size:
+        return None  # before anybody's ways are computed, which is most of the work
     fetching = np.zeros(picture.robot_kind.size, bool)
-    if family == "triage":
+    if not supplies:
         problem = triage_assignment(
             picture,
             robots=free,
