@@ -162,8 +162,9 @@ class LearnedPolicy:
                 do not hold.
         """
         self.name, self.network, self.layout, self.codec = name, network.eval(), layout, codec
-        advised = "advice" in layout.blocks
-        require(advised or not network.advised, "policy", name, "one trained without advice, or add an advisor")
+        self.advised = network.advised
+        there = "advice" in layout.blocks
+        require(there or not self.advised, "policy", name, "one trained without advice, or add an advisor")
         self.graph = network.config.graph > 0
         mapped = "zones" in layout.blocks or not self.graph
         require(mapped, "policy", name, "one trained on the flat observation, or give it a GraphLayout")

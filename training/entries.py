@@ -5,15 +5,19 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from agents.advice_held import with_advice
+from agents.hiding import hidden_columns, reads_advice
 from agents.planning import make_planner
 from agents.policies import LEARNED, SHIPPED, SUFFIX, make_policy
+from agents.policy import Policy
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.spaces import ActionCodec, ObservationLayout
 from training.rollout import NO_ADVISOR, advisor_names
 
-CHANGES = ("suite", "threats", "channel", "trust")  # what an entry may have otherwise than the others
+HIDE = "hide"
+CHANGES = ("suite", "threats", "channel", "trust", HIDE)  # what an entry may have otherwise than the others
 _SWITCH = {"on": True, "off": False}
 
 
@@ -25,7 +29,8 @@ class Entry:
         policy: a name that ``run_missions`` takes, or the path of a checkpoint.
         advisor: one of ``training.rollout.advisor_names``.
         changes: (what, to what) of :data:`CHANGES`, for this entry alone: suite, threats and channel by name, trust
-            "on" or "off" (off: the twin counts every source fully).
+            "on" or "off" (off: the twin counts every source fully), hide with blocks, "block.feature" or groups of
+            ``agents.hiding``, joined by "+", that the policy does not see.
     """
 
     policy: str
@@ -38,6 +43,12 @@ class Entry:
         changes = ",".join(f"{what}={value}" for what, value in self.changes)
         advised = "" if self.advisor == NO_ADVISOR else f"+{self.advisor}"
         return self.policy + advised + (f"@{changes}" if changes else "")
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What the policy does not see, for :func:`agents.hiding.hidden_columns`."""
+        named = dict(self.changes).get(HIDE)
+        return tuple(named.split("+")) if named else ()
 
     @property
     def label(self) -> str:
@@ -54,7 +65,7 @@ def checkpoint_digest(policy: str) -> str:
 
 
 def parse_entry(text: str) -> Entry:
-    """Read "policy", "policy+advisor", either with "@suite=...,threats=...,channel=...,trust=off" behind it.
+    """Read "policy", "policy+advisor", either with "@suite=...,threats=...,channel=...,trust=off,hide=..." behind it.
 
     Raises:
         ValueError: an unknown advisor or change. Whether there is such a policy, :func:`check_entry` finds out.
@@ -84,10 +95,26 @@ def applied(entry: Entry, scenario: ScenarioConfig, game: GameConfig) -> tuple[S
     Raises:
         ValueError: an unknown suite, threat or channel.
     """
-    changes: dict[str, Any] = dict(entry.changes)
+    changes: dict[str, Any] = {what: value for what, value in entry.changes if what != HIDE}
     if "trust" in changes:
         scenario = replace(scenario, twin=replace(scenario.twin, trust_on=_SWITCH[changes.pop("trust")]))
     return scenario, replace(game, **changes)
+
+
+def made_policy(entry: Entry, scenario: ScenarioConfig, game: GameConfig) -> tuple[Policy, ObservationLayout]:
+    """The entry's policy, without its advisor, and the layout of what it observes.
+
+    Raises:
+        ValueError: no such policy, one that cannot play this game, or no such feature to hide from it.
+    """
+    _, game = applied(entry, scenario, game)
+    slots, passages = scenario.patient_slots, scenario.building.max_degree
+    plain = ObservationLayout(slots, passages, len(scenario.team))
+    longer = plain if entry.advisor == NO_ADVISOR else with_advice(plain)
+    policy = make_policy(entry.policy, longer, ActionCodec(game.control, slots, passages))
+    layout = longer if reads_advice(policy) else plain
+    hidden_columns(layout, entry.hidden)
+    return policy, layout
 
 
 def check_entry(entry: Entry, scenario: ScenarioConfig, game: GameConfig) -> None:
@@ -96,11 +123,9 @@ def check_entry(entry: Entry, scenario: ScenarioConfig, game: GameConfig) -> Non
     Raises:
         ValueError: naming what was given and what is allowed.
     """
-    _, game = applied(entry, scenario, game)
-    slots, passages = scenario.patient_slots, scenario.building.max_degree
-    layout = ObservationLayout(slots, passages, len(scenario.team))
-    make_policy(entry.policy, layout, ActionCodec(game.control, slots, passages))
+    made_policy(entry, scenario, game)
     alone = entry.advisor == NO_ADVISOR
+    _, game = applied(entry, scenario, game)
     require(alone or entry.policy != "wait", "advisor", entry.advisor, "'none' with policy 'wait'")
     require(alone or game.control == "task", "control", game.control, "'task' for a policy that follows advice")
     if not alone:

@@ -39,7 +39,7 @@ class Job:
 
     Attributes:
         scenario, game: what is played, the entry's changes made.
-        policy, advisor, settings: as of ``training.rollout.run_missions``.
+        policy, advisor, settings, hidden: as of ``training.rollout.run_missions``.
         seeds: one per mission.
         digest: of the policy's checkpoint, "" for a policy by name.
     """
@@ -51,6 +51,7 @@ class Job:
     seeds: tuple[int, ...]
     digest: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
 
 def play_chunk(job: Job) -> Record:
@@ -61,7 +62,7 @@ def play_chunk(job: Job) -> Record:
     """
     same = checkpoint_digest(job.policy) == job.digest
     require(same, "policy", job.policy, "a checkpoint that stays as it is, and is the same everywhere")
-    played = run_missions(job.scenario, job.game, job.policy, job.advisor, job.seeds, **job.settings)
+    played = run_missions(job.scenario, job.game, job.policy, job.advisor, job.seeds, hidden=job.hidden, **job.settings)
     return {
         "metrics": {name: values.tolist() for name, values in played.metrics.items()},
         "spent": {} if played.spent is None else played.spent.to_dict(),
@@ -120,8 +121,8 @@ class Evaluation:
     def samples(self, entry: Entry, metric: str, scenarios: Sequence[str] = ()) -> list[np.ndarray]:
         """A metric, one (n,) array per scenario (all, if none is named); missions without it are left out."""
         found = (self.metrics[name, entry.name][metric] for name in scenarios or self.scenarios)
-        measured = [values[_measured(metric, values)] for values in found]
-        return [values for values in measured if values.size]
+        kept = [values[measured(metric, values)] for values in found]
+        return [values for values in kept if values.size]
 
     def pairs(self, first: Entry, second: Entry, metric: str, scenarios: Sequence[str] = ()) -> list[np.ndarray]:
         """A metric of two entries on the same seeds, one (2, n) array per scenario; as :meth:`samples`."""
@@ -129,12 +130,12 @@ class Evaluation:
             np.stack([self.metrics[name, entry.name][metric] for entry in (first, second)])
             for name in scenarios or self.scenarios
         )
-        measured = [pair[:, _measured(metric, pair).all(0)] for pair in found]
-        return [pair for pair in measured if pair.size]
+        kept = [pair[:, measured(metric, pair).all(0)] for pair in found]
+        return [pair for pair in kept if pair.size]
 
 
-def _measured(metric: str, values: np.ndarray) -> np.ndarray:
-    """Where there was something to measure, bool like ``values``."""
+def measured(metric: str, values: np.ndarray) -> np.ndarray:
+    """Where there was something to measure, bool like ``values`` (...), float64."""
     return values != NOT_YET if metric in _OF_NOTHING else np.ones(values.shape, bool)
 
 
@@ -256,7 +257,7 @@ class _Board:
         played, game = applied(entry, self.trial.scenarios[scenario], self.trial.game)
         digest = self.digests[entry]
         policy = str(Path(entry.policy).absolute()) if digest else entry.policy  # a worker may stand elsewhere
-        return Job(played, game, policy, entry.advisor, seeds, digest, dict(self.trial.settings))
+        return Job(played, game, policy, entry.advisor, seeds, digest, dict(self.trial.settings), entry.hidden)
 
     def evaluation(self, seeds: list[int]) -> Evaluation:
         """Everything about ``seeds``, in their order."""

@@ -6,7 +6,7 @@ every row has its own advisor, and policies that draw random numbers are asked r
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from agents.advice import Advisor, Spent
-from agents.advisor import AdvisorPolicy
+from agents.advice_held import with_advice
+from agents.advisor import AdvisedPolicy, AdvisorPolicy
+from agents.hiding import HidingPolicy, reads_advice
 from agents.planning import Planner, planner_names
 from agents.policies import make_policy
 from agents.policy import Policy
@@ -24,6 +26,7 @@ from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
+from qdt_env.spaces import ObservationLayout
 from qdt_env.twin.ledger import Ledger
 from qdt_env.viewer.recorder import Recorder
 from training.graph_missions import GraphSight
@@ -80,6 +83,7 @@ def run_missions(
     *,
     planner: Planner | None = None,
     qpu: Qpu | str | None = None,
+    hidden: Sequence[str] = (),
     progress: Progress | None = None,
     ledger: Ledger | None = None,
     record: Path | None = None,
@@ -91,10 +95,12 @@ def run_missions(
         scenario: what is played.
         game: how; a policy named "perfect-..." turns perfect information on.
         policy: see ``agents.policies.make_policy``.
-        advisor: one of :func:`advisor_names`; robots with advice follow it, the others the policy.
+        advisor: one of :func:`advisor_names`; robots with advice follow it, the others the policy. A network that was
+            trained with advice is shown it, and decides itself.
         seeds: one per mission, each 0 .. 2^64-1.
         planner: the advisor's planner where it is not the one of that name as it comes; ``advisor`` names the result.
         qpu: a QPU or the name of a preset that runs the advisor's circuits, see ``AdvisorWrapper``.
+        hidden: blocks, or "block.feature", of the observation that the policy does not see, see ``agents.hiding``.
         progress: called after every step with the number of steps done.
         ledger: gets a leaf per step and mission; the caller closes it.
         record: new file to record the mission in, for one seed only; it keeps a ledger, in memory if none is given.
@@ -116,15 +122,28 @@ def run_missions(
         ledger = open_ledger(None, scenario)
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads, ledger=ledger)
     sight = GraphSight(episodes)
-    player: Policy = make_policy(policy, sight.layout, episodes.codec)
+
+    def seen(layout: ObservationLayout) -> ObservationLayout:
+        # The block comes last, so a policy that does not read it finds everything where it is without advice.
+        return layout if advisor == NO_ADVISOR else with_advice(layout)
+
+    player: Policy = make_policy(policy, seen(sight.layout), episodes.codec)
     reads_map = getattr(player, "graph", False)
+    layout = sight.layout if reads_map else episodes.layout
+    if not reads_map:
+        player = make_policy(policy, seen(layout), episodes.codec)
+    if hidden:
+        player = HidingPolicy(player, seen(layout) if reads_advice(player) else layout, hidden)
     recorder = None if record is None else Recorder(record, episodes, player={"policy": policy, "advisor": advisor})
     spent = None
     if advisor != NO_ADVISOR:
         solver = on_qpu(planner or advisor, qpu)
         settings = remote_settings(solver, game.suite, game.threats) | settings
         advisors = _advisors(solver, episodes, numbers, settings)
-        player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
+        if reads_advice(player):
+            player = AdvisedPolicy(advisors, player, episodes.layout, episodes.snapshot)
+        else:
+            player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
     wall_s = play(episodes, player, numbers, progress, sight if reads_map else None, recorder)
     if advisor != NO_ADVISOR:
         spent = _sum([one.spent for one in advisors])

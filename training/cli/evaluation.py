@@ -21,7 +21,8 @@ from training.rollout import advisor_names
 
 _POLICY = (
     f"A policy: {', '.join(POLICY_NAMES)}, or the path of a .safetensors checkpoint. With +ADVISOR behind it "
-    f"({', '.join(advisor_names()[1:])}), and with @suite=, threats=, channel= or trust=off for what it has otherwise."
+    f"({', '.join(advisor_names()[1:])}), and with @suite=, threats=, channel=, trust=off or hide= for what it has "
+    "otherwise."
 )
 Policies = Annotated[list[str], typer.Argument(metavar="POLICY...", help=_POLICY)]
 Scenarios = Annotated[
@@ -100,7 +101,9 @@ def compare(
     alone, against = standings(evaluation), contests(evaluation)
     title = title_of(trial, evaluation)
     if json_file is not None:
-        write_json(json_file, "compare", _config(trial, evaluation, scenario), _results(evaluation, alone, against))
+        write_json(
+            json_file, "compare", _config(trial, evaluation, scenario), comparison_results(evaluation, alone, against)
+        )
     if figure is not None:
         from training.cli.compare_figure import draw_comparison  # loads matplotlib
 
@@ -108,7 +111,7 @@ def compare(
     show_sheets(title, compare_sheets(alone, against), compare_words(evaluation, against), markdown)
 
 
-def _missions(given: list[str] | None) -> dict[str, ScenarioConfig]:
+def missions_named(given: list[str] | None) -> dict[str, ScenarioConfig]:
     """Scenarios by name; two buildings of one name go by what was given.
 
     Raises:
@@ -135,7 +138,7 @@ def _play(
     """The evaluation, with a progress bar."""
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
     require(out is None or out.is_dir() or not out.exists(), "--out", str(out), "a folder")
-    entries, trial = [parse_entry(text) for text in policies], Trial(_missions(scenario), game)
+    entries, trial = [parse_entry(text) for text in policies], Trial(missions_named(scenario), game)
     seeds, places = range(seed, seed + episodes), len(entries) * len(trial.scenarios)
     try:
         with progress_bar() as begin:
@@ -160,7 +163,7 @@ def _config(trial: Trial, evaluation: Evaluation, scenario: list[str] | None) ->
     }
 
 
-def _results(evaluation: Evaluation, alone: list[Standing], against: list[Contest]) -> dict[str, Any]:
+def comparison_results(evaluation: Evaluation, alone: list[Standing], against: list[Contest]) -> dict[str, Any]:
     """Everything ``qdt compare`` found, as plain numbers."""
     return {
         "standings": [one.to_dict() for one in alone],

@@ -20,6 +20,7 @@ GAME = GameConfig("qkd", "mixed")
         ("gain+exact", Entry("gain", "exact")),
         ("gain@suite=psk,trust=off", Entry("gain", changes=(("suite", "psk"), ("trust", "off")))),
         ("gain+qaoa@threats=tamper+jam", Entry("gain", "qaoa", (("threats", "tamper+jam"),))),
+        ("gain+exact@hide=ages+team", Entry("gain", "exact", (("hide", "ages+team"),))),
         ("runs/a+b/p.safetensors", Entry("runs/a+b/p.safetensors")),
         ("runs/a@home/p.safetensors", Entry("runs/a@home/p.safetensors")),
         ("runs/p.safetensors+exact@suite=psk", Entry("runs/p.safetensors", "exact", (("suite", "psk"),))),
@@ -58,6 +59,7 @@ def test_a_name_that_means_nothing_is_refused(text: str, words: str) -> None:
         ("wait+exact", GAME, "advisor='exact' is not allowed: 'none' with policy 'wait'"),
         ("gain@suite=rot13", GAME, "rot13"),
         ("gain@threats=dragons", GAME, "dragons"),
+        ("gain@hide=weather", GAME, "hide='weather' is not allowed: trust or ages, a block of self"),
         ("gain", GameConfig(control="move"), "control='move' is not allowed for policy 'gain'"),
         ("random+exact", GameConfig(control="move"), "control='move' is not allowed: 'task'"),
     ],
@@ -73,6 +75,10 @@ def test_changes_are_made_and_nothing_else_is() -> None:
     assert game == replace(GAME, suite="psk", channel="wire")
     assert not scenario.twin.trust_on and replace(scenario, twin=ward.twin) == ward
     assert applied(parse_entry("gain@trust=on"), ward, GAME) == (ward, GAME)
+    hiding = parse_entry("gain@hide=trust+tasks.rpm")
+    assert applied(hiding, ward, GAME) == (ward, GAME)
+    assert hiding.hidden == ("trust", "tasks.rpm")
+    assert parse_entry("gain").hidden == ()
 
 
 def test_a_checkpoint_is_known_by_its_content(tmp_path: Path) -> None:
