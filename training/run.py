@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 import torch
 
+from agents.planning import planner_names
 from agents.policies import make_policy
 from agents.policy import Policy
 from qdt_env.records import require
 from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario, with_horizon
 from qdt_env.vector_env import Condition, RescueVectorEnv
+from training.advised import AdvisedTask
 from training.checkpoints import CHECKPOINT, CURVE, Curve, load_checkpoint, save_checkpoint, save_result
 from training.collect import VectorTask
 from training.graph_missions import GraphMissions
@@ -33,6 +35,7 @@ class MissionMix:
         threats: presets, shared out among the rows of each building.
         rows: missions per iteration B.
         max_cycles: length of the missions where not the scenario's own.
+        advisor: planner whose advice is part of what the robots observe, see ``agents.planning``; None without advice.
     """
 
     scenario: str = "ward"
@@ -42,6 +45,7 @@ class MissionMix:
     threats: tuple[str, ...] = ("mixed",)
     rows: int = 128
     max_cycles: int | None = None
+    advisor: str | None = None
 
     def __post_init__(self) -> None:
         """Reject what cannot be laid out.
@@ -52,6 +56,8 @@ class MissionMix:
         require(self.buildings >= 1, "buildings", self.buildings, "1 or more")
         generated = self.scenario in PRESET_NAMES or self.buildings == 1
         require(generated, "buildings", self.buildings, f"1 for a building file; more for {', '.join(PRESET_NAMES)}")
+        named = self.advisor is None or self.advisor in planner_names()
+        require(named, "advisor", self.advisor, f"one of {', '.join(planner_names())}")
         need = self.buildings * len(self.threats)
         require(self.rows >= need, "rows", self.rows, f"{need} or more: one per building and threat")
 
@@ -63,14 +69,20 @@ class MissionMix:
         return [with_horizon(replace(one, patients=slots), self.max_cycles) for one in each]
 
     def make_env(self, threads: int = 1, graph: bool = False) -> VectorTask:
-        """The batch of missions; with ``graph`` the robots' maps are part of their observations."""
+        """The batch of missions; with ``graph`` the robots' maps are part of their observations.
+
+        Raises:
+            ValueError: advice together with maps.
+        """
+        require(not (graph and self.advisor), "advisor", self.advisor, "None for a policy that reads the map")
         conditions = [
             Condition(scenario, self.suite, threats) for scenario in self.scenarios() for threats in self.threats
         ]
         kinds: dict[str, Any] = {"autoreset_mode": "Disabled", "copy": False, "threads": threads}
         if graph:
             return GraphMissions(RescueVectorEnv(self.rows, conditions=conditions, observation="graph", **kinds))
-        return RescueVectorEnv(self.rows, conditions=conditions, **kinds)
+        env = RescueVectorEnv(self.rows, conditions=conditions, **kinds)
+        return env if self.advisor is None else AdvisedTask(env, self.advisor)
 
 
 class Scalars(Protocol):
@@ -118,7 +130,7 @@ def train_run(
     require(mix.rows % apart == 0, "rows", mix.rows, f"a multiple of {apart}, buildings x threats x repeats")
     torch.set_num_threads(threads)
     env = mix.make_env(threads, config.network.graph > 0)
-    learner = Learner(config)
+    learner = Learner(config, advised=mix.advisor is not None)
     about: dict[str, Any] = {"missions": asdict(mix) | {"threats": list(mix.threats)}, "teacher": teacher}
     totals = {"agent_steps": 0.0, "seconds": 0.0, "missions": 0.0}
     if resume:

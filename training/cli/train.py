@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from agents.heuristics import POLICY_NAMES
+from agents.hiding import features_of
 from qdt_env.records import require
 from training.cards import CARD
 from training.cli.repeat import training_config, training_results
@@ -33,10 +34,11 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at the start.")] = 2e-3,
     entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 3e-3,
     objective: Annotated[str, typer.Option(help="lives or score.")] = "lives",
+    advisor: Annotated[str | None, typer.Option(help="Planner whose advice the robots observe: greedy, ...")] = None,
     memory: Annotated[bool, typer.Option("--memory", help="A recurrent policy.")] = False,
     graph: Annotated[int, typer.Option(min=0, help="Rounds of messages over the believed map; 0: no map.")] = 0,
     every_step: Annotated[bool, typer.Option("--every-step", help="Busy robots may change their minds.")] = False,
-    without: Annotated[str, typer.Option(help="Hide blocks or block.feature, with commas (ablation).")] = "",
+    without: Annotated[str, typer.Option(help="Hide trust, ages, blocks or block.feature, with commas.")] = "",
     threads: Annotated[int, typer.Option(min=1, help="With 1 a run repeats bit for bit.")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
@@ -54,8 +56,8 @@ def train(
         from training.run import MissionMix, train_run
     except ModuleNotFoundError as error:
         raise ValueError(f"qdt train needs {error.name}: pip install 'qdt-env[train]'") from None
-    mix = MissionMix(scenario, buildings, 0, suite, tuple(threats.split(",")), rows)
-    hidden = tuple(name for name in without.split(",") if name)
+    mix = MissionMix(scenario, buildings, 0, suite, tuple(threats.split(",")), rows, advisor=advisor)
+    hidden = features_of([name for name in without.split(",") if name], advised=advisor is not None)
     warm = min(imitated, iterations) if imitate else 0
     config = PpoConfig(
         algorithm=algorithm, iterations=iterations, imitated=warm, repeats=repeats,
@@ -79,7 +81,8 @@ def train(
             scalars=scalars, progress=report,
         )  # fmt: skip
     write_json(out / CARD, "train", training_config(mix, config, imitate or "gain", threads), training_results(out))
-    console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {path}")
+    played = path if advisor is None else f"{path}+{advisor}"
+    console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {played}")
 
 
 def _words(lines: list[dict[str, float]]) -> str:
