@@ -189,6 +189,7 @@ def save_policy(path: Path, network: TeamPolicy, card: dict[str, Any]) -> None:
     about = {"format": FORMAT, "network": asdict(network.config), "advised": network.advised, "card": card}
     weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
     save_file(weights, path, {_ABOUT: json.dumps(about, sort_keys=True)})  # one entry: several have no fixed order
+    Path(path).chmod(0o644)  # it is written for its owner alone
 
 
 def load_network(path: Path) -> tuple[TeamPolicy, dict[str, Any]]:

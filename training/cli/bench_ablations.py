@@ -17,9 +17,10 @@ from training.cli.evaluation_sheets import compare_sheets, compare_words, title_
 from training.cli.report import JsonFile, Scenario, Suite, check_file, progress_bar, signed, write_json
 from training.cli.sheets import Markdown, Sheet, show_sheets
 from training.cli.spreading import RayAddress, RayFlag, chosen_spread
+from training.cluster import Spread
 from training.comparison import contests, profiles, standings
 from training.entries import parse_entry
-from training.evaluate import FIRST_SEED, Evaluation, Spread, Trial, evaluate
+from training.evaluate import FIRST_SEED, Evaluation, Trial, evaluate
 from training.rollout import NO_ADVISOR, advisor_names
 
 if TYPE_CHECKING:
