@@ -256,7 +256,8 @@ class _Board:
         """A chunk as a job."""
         played, game = applied(entry, self.trial.scenarios[scenario], self.trial.game)
         digest = self.digests[entry]
-        policy = str(Path(entry.policy).absolute()) if digest else entry.policy  # a worker may stand elsewhere
+        own = Path(entry.policy).is_file()  # a worker may stand elsewhere
+        policy = str(Path(entry.policy).absolute()) if digest and own else entry.policy
         return Job(played, game, policy, entry.advisor, seeds, digest, dict(self.trial.settings), entry.hidden)
 
     def evaluation(self, seeds: list[int]) -> Evaluation:
