@@ -3,7 +3,6 @@
 import ast
 import base64
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -45,24 +44,31 @@ def test_they_hold_no_logic_of_their_own(path):
         assert not defined and len(cell["source"]) <= 25
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_they_run_without_a_warning_and_show_pictures(path, tmp_path):
+def executed(path: Path) -> tuple[list[dict], float]:
+    """All outputs of a run in which every warning is an error, and the CPU seconds that the cells took."""
     nbformat = pytest.importorskip("nbformat", reason="pip install 'qdt-env[notebooks]'")
     nbclient = pytest.importorskip("nbclient")
     notebook = nbformat.read(path, as_version=4)
-    watch = "import warnings; warnings.simplefilter('error')"
-    clock = "import resource; [sum(resource.getrusage(resource.RUSAGE_SELF)[:2])]"
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(watch))
-    notebook.cells.insert(2, nbformat.v4.new_code_cell(clock))  # behind the imports
-    notebook.cells.append(nbformat.v4.new_code_cell(clock))
-    started_s = time.monotonic()
-    nbclient.NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(ROOT)}}).execute()
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
-    for number, picture in enumerate(pictures):
-        (tmp_path / f"{path.stem}-{number}.png").write_bytes(base64.b64decode(picture))
+    # The kernel's own deprecations are not the notebook's.
+    strict = "import warnings; warnings.simplefilter('error'); warnings.filterwarnings('default', module='ipykernel')"
+    clock = "import resource; sum(resource.getrusage(resource.RUSAGE_SELF)[:2])"
+    cells = [nbformat.v4.new_code_cell(source) for source in (strict, clock, clock)]
+    notebook.cells = [*cells[:2], *notebook.cells, cells[2]]
+    place = {"metadata": {"path": str(ROOT)}}
+    nbclient.NotebookClient(notebook, timeout=1200, startup_timeout=300, resources=place).execute()
+    shown = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+    began, ended = (float(shown[k][0]["data"]["text/plain"]) for k in (1, -1))
+    return [output for outputs in shown for output in outputs], ended - began
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_they_run_without_a_warning_and_show_pictures(path):
+    outputs, cpu_s = executed(path)
+    if cpu_s > MOST_CPU_S:  # kernels were compiled; now they are
+        outputs, cpu_s = executed(path)
+    assert cpu_s < MOST_CPU_S
+    pictures = [base64.b64decode(o["data"]["image/png"]) for o in outputs if "image/png" in o.get("data", {})]
     assert len(pictures) >= LEAST_PICTURES[path.name[0]]
-    assert all(len(base64.b64decode(picture)) > 10_000 for picture in pictures)
-    assert not [output.text for output in outputs if output.get("name") == "stderr"]
-    print(f"{path.stem}: {len(pictures)} pictures, {time.monotonic() - started_s:.0f} s")
+    assert all(len(picture) > 10_000 for picture in pictures)
+    assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
