@@ -103,7 +103,7 @@ def held_out(scenario: str) -> dict[str, ScenarioConfig]:
     known = load_scenario(scenario)
     if scenario not in PRESET_NAMES:
         return {known.name: known}
-    return {known.name: known, f"{known.name}, new building": load_scenario(scenario, building_seed=UNSEEN_BUILDING)}
+    return {known.name: known, f"{known.name} (new building)": load_scenario(scenario, building_seed=UNSEEN_BUILDING)}
 
 
 def by_variant(evaluation: Evaluation, players: Players) -> Evaluation:

@@ -37,11 +37,11 @@ def test_parts_are_hidden_from_a_rule_without_training(tmp_path: Path, capsys: p
     assert main(given) == 0
     said = capsys.readouterr().out
     assert "nothing trained, parts hidden while it plays" in said and "Nothing was trained" in said
-    assert "| without trust |" in said and "**Score, ward, new building**" in said
+    assert "| without trust |" in said and "**Score, ward (new building)**" in said
     document = json.loads(report.read_text())
     assert document["config"]["entries"]["without ages"] == ["gain@hide=ages"]
     contests = {(one["policy"], one["scope"]) for one in document["results"]["contests"]}
-    scopes = ("ward", "ward, new building", "all scenarios")
+    scopes = ("ward", "ward (new building)", "all scenarios")
     assert contests == {(name, s) for name in ("without trust", "without ages", "plaintext") for s in scopes}
 
 
@@ -63,7 +63,7 @@ def test_a_study_is_trained_interrupted_and_gone_on_with(
     assert "without trust, seed 1: trained" in said.err
     document = json.loads(report.read_text())
     assert len(document["results"]["runs"]) == 10 and (whole / "without-advice-1").is_dir()
-    assert {one["scope"] for one in document["results"]["run_differences"]} == {"ward", "ward, new building",
+    assert {one["scope"] for one in document["results"]["run_differences"]} == {"ward", "ward (new building)",
                                                                                "all scenarios"}  # fmt: skip
     assert main([*given, "-o", str(whole)]) == 2 and "--resume" in capsys.readouterr().err
 

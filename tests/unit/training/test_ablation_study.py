@@ -124,6 +124,6 @@ def test_a_variant_is_trained_as_the_whole_one_but_for_its_part() -> None:
 
 def test_held_out_missions_include_a_building_that_nobody_trained_on() -> None:
     found = held_out("ward")
-    assert list(found) == ["ward", "ward, new building"]
+    assert list(found) == ["ward", "ward (new building)"]
     new = load_scenario("ward", building_seed=UNSEEN_BUILDING).building.digest()
-    assert found["ward, new building"].building.digest() == new != found["ward"].building.digest()
+    assert found["ward (new building)"].building.digest() == new != found["ward"].building.digest()

@@ -12,14 +12,14 @@ from qdt_env import hospital_rescue_v0
 from qdt_env.vector_env import Condition, RescueVectorEnv
 from training.advised import AdvisedTask
 
-SEEDS = (3, 4, 11)
-STEPS = 48
+SEEDS, SUITES = (3, 4, 11), ("qkd", "psk", "qkd")
+STEPS = 180  # a whole mission on the ward; with a near horizon there is nothing to gain and so no advice
 PARTS = ("observation", "action_mask")
 
 
-def batch(planner: str = "exact", **kinds: Any) -> AdvisedTask:
-    conditions = [Condition(suite=suite, threats="mixed") for suite in ("qkd", "psk", "qkd")]
-    kinds = {"conditions": conditions, "autoreset_mode": "Disabled", "max_cycles": STEPS, "copy": False} | kinds
+def batch(planner: str = "exact", scenario: str = "ward", **kinds: Any) -> AdvisedTask:
+    conditions = [Condition(scenario, suite, "mixed") for suite in SUITES]
+    kinds = {"conditions": conditions, "autoreset_mode": "Disabled", "copy": False} | kinds
     return AdvisedTask(RescueVectorEnv(3, **kinds), planner, unseen=True)
 
 
@@ -36,40 +36,43 @@ def advance(env: AdvisedTask, seen: dict[str, np.ndarray]) -> tuple[dict[str, np
     return seen, (terminations | truncations).all(1)
 
 
-def episode(env: AdvisedTask) -> np.ndarray:
-    """Observations of a batch at every step."""
+def episode(env: AdvisedTask, length: int = STEPS) -> np.ndarray:
+    """Observations of a batch at its first steps."""
     seen, _ = env.reset(seed=list(SEEDS))
     steps = [seen["observation"].copy()]
-    for _ in range(STEPS):
+    for _ in range(length):
         seen, _ = advance(env, seen)
         steps.append(seen["observation"].copy())
     return np.array(steps)
 
 
-def alone(seed: int, suite: str, planner: str) -> list[dict[str, np.ndarray]]:
-    """Observations of the wrapped environment at every step."""
-    inner = hospital_rescue_v0.parallel_env(suite=suite, threats="mixed", max_cycles=STEPS)
+def alone(seed: int, suite: str, planner: str, scenario: str, length: int) -> list[dict[str, np.ndarray]]:
+    """Observations of the wrapped environment at its first steps."""
+    inner = hospital_rescue_v0.parallel_env(scenario, suite=suite, threats="mixed")
     env = AdvisorWrapper(inner, planner, unseen=True)
     observations, _ = env.reset(seed=seed)
     seen = [{agent: one["observation"] for agent, one in observations.items()}]
-    while env.agents:
+    for _ in range(length):
         both = (np.stack([observations[agent][part] for agent in env.agents])[None] for part in PARTS)
         observations, *_ = env.step(dict(zip(env.agents, actions(inner, *both)[0].tolist(), strict=True)))
         seen.append({agent: one["observation"] for agent, one in observations.items()})
     return seen
 
 
-@pytest.mark.parametrize("planner", ["greedy", "random"])
-def test_every_row_observes_what_the_wrapped_environment_does(planner: str) -> None:
-    env = batch(planner)
-    steps = episode(env)
-    given = 0
-    for row, (seed, suite) in enumerate(zip(SEEDS, ("qkd", "psk", "qkd"), strict=True)):
-        for together, apart in zip(steps, alone(seed, suite, planner), strict=True):
+@pytest.mark.parametrize(
+    ("planner", "scenario", "length", "least"), [("greedy", "clinic", 20, 60), ("random", "ward", STEPS, 3)]
+)
+def test_every_row_observes_what_the_wrapped_environment_does(
+    planner: str, scenario: str, length: int, least: int
+) -> None:
+    env = batch(planner, scenario)
+    steps, given = episode(env, length), 0
+    for row, (seed, suite) in enumerate(zip(SEEDS, SUITES, strict=True)):
+        for together, apart in zip(steps, alone(seed, suite, planner, scenario, length), strict=True):
             for agent, observation in apart.items():
                 assert np.array_equal(observation, together[row, int(agent[-1])])
                 given += int(env.layout.feature(observation, "advice", "given")[0])
-    assert given > 30 and all(one.plans > 0 for one in env.spent)
+    assert given > least and all(one.plans > 0 for one in env.spent)
 
 
 def test_a_batch_with_advice_starts_anew_and_repeats() -> None:

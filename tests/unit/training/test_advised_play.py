@@ -22,7 +22,7 @@ from training.ppo import PpoConfig  # noqa: E402
 from training.rollout import POLICY_STREAM, RowStreams, run_missions  # noqa: E402
 from training.run import MissionMix, train_run  # noqa: E402
 
-STEPS, SEEDS = 60, [5, 6, 7]
+STEPS, SEEDS = 180, [5, 6, 7]
 GAME = GameConfig("qkd", "mixed")
 WARD = with_horizon(load_scenario("ward"), STEPS)
 CONFIG = PpoConfig(iterations=2, repeats=2, epochs=1, minibatches=1, network=NetworkConfig(8, 16))
@@ -41,7 +41,8 @@ def saved(folder: Path, advised: bool) -> Path:
         network.patient.weight.mul_(100.0)
         network.others.weight.mul_(100.0)
         if advised:
-            network.eyes.tasks.own.weight[:, -1] = 5.0  # the mark of the advised patient
+            network.eyes.tasks.own.weight[:, -1] = 50.0  # the mark of the advised patient decides
+            network.patient.weight.abs_()
     path = folder / f"{'advised' if advised else 'plain'}.safetensors"
     save_policy(path, network, {})
     return path
@@ -115,7 +116,7 @@ def test_a_network_that_wants_advice_is_not_played_without(advised: str) -> None
 
 @pytest.mark.parametrize("algorithm", ["mappo", "ippo"])
 def test_a_run_with_advice_trains_and_names_its_advisor(tmp_path: Path, algorithm: str) -> None:
-    mix = MissionMix(rows=4, max_cycles=STEPS, advisor="greedy")
+    mix = MissionMix(rows=4, max_cycles=30, advisor="greedy")
     config = replace(CONFIG, algorithm=algorithm)
     path = train_run(tmp_path, mix, config, minutes=0.0)  # cut off after an iteration, then gone on with
     train_run(tmp_path, mix, config, resume=True)

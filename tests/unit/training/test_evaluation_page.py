@@ -24,7 +24,9 @@ def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_options_of_the_page_exist() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
-    options = {option for name in ("eval", "compare") for param in commands[name].params for option in param.opts}
+    options = {
+        option for name in ("eval", "compare", "train") for param in commands[name].params for option in param.opts
+    }
     assert set(re.findall(r"--[a-z][a-z-]*", PAGE)) <= options | OF_RAY
 
 
