@@ -116,7 +116,8 @@ class Contest:
         self.engine.step(actions)
         if over.size:
             clock = self.engine.state.clock[over]
-            self.engine.reset(over, clock["seed"], clock["episode"] + 1)
+            seeds = np.ascontiguousarray(clock["seed"])  # a view with gaps would be compiled for, within the timing
+            self.engine.reset(over, seeds, clock["episode"] + 1)
 
     def check(self) -> None:
         """All are where the engine is.
