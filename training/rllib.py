@@ -26,6 +26,7 @@ from training.cluster import joined
 
 ENV, POLICY = "hospital_rescue_v0", "robot"
 HIDDEN = 128
+PATIENCE_S = 1800.0  # with a runner's share of an iteration; RLlib's own minute is short where machines are shared
 _FORBIDDEN = -1e9  # as a logit: the probability is 0 in float32, the gradient too, and no infinity comes in
 
 
@@ -86,7 +87,7 @@ def rllib_config(runners: int = 2, steps: int = 2000, seed: int = 0, **game: Any
     return (
         PPOConfig()
         .environment(ENV, env_config={"action_mask": "rllib", **game}, disable_env_checking=True)
-        .env_runners(num_env_runners=runners)
+        .env_runners(num_env_runners=runners, sample_timeout_s=PATIENCE_S)
         .fault_tolerance(restart_failed_env_runners=True)
         .multi_agent(policies={POLICY}, policy_mapping_fn=lambda agent, episode, **kwargs: POLICY)
         .rl_module(rl_module_spec=spec)
@@ -125,9 +126,9 @@ def train_with_rllib(
     joined(address)
     algorithm = rllib_config(runners, steps, seed, **game).build_algo()
     try:
-        done = []
+        done: list[Iteration] = []
         for number in range(1, iterations + 1):
-            done.append(_iteration(number, algorithm.train()))
+            done.append(_iteration(number, algorithm.train(), done[-1].agent_steps if done else 0))
             if progress is not None:
                 progress(done[-1])
         if checkpoint is not None:
@@ -137,10 +138,11 @@ def train_with_rllib(
     return done
 
 
-def _iteration(number: int, result: dict[str, Any]) -> Iteration:
-    """The numbers of one of RLlib's reports that we tell."""
-    played = result["env_runners"]
-    agent_steps = int(sum(played["num_agent_steps_sampled_lifetime"].values()))
+def _iteration(number: int, result: dict[str, Any], steps_before: int) -> Iteration:
+    """The numbers of one of RLlib's reports that we tell; where no runner sent anything it has none of playing."""
+    played = result.get("env_runners", {})
+    steps = played.get("num_agent_steps_sampled_lifetime")
+    agent_steps = int(sum(steps.values())) if steps else steps_before
     return Iteration(
         number, agent_steps, float(played.get("episode_return_mean", float("nan"))), result["time_this_iter_s"]
     )

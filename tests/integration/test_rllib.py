@@ -71,3 +71,11 @@ def test_the_module_gives_forbidden_actions_no_probability_and_no_gradient() -> 
     last = module.policy[-1].weight.grad
     assert (last[one["action_mask"] == 0] == 0.0).all() and torch.isfinite(last).all()
     assert module.compute_values(batch).shape == (1,)
+
+
+def test_an_iteration_in_which_no_runner_sent_anything_is_told_too() -> None:
+    pytest.importorskip("ray.rllib", reason="needs the extra 'ray'")
+    from training.rllib import _iteration
+
+    empty = _iteration(2, {"time_this_iter_s": 60.0}, 1200)
+    assert (empty.number, empty.agent_steps, empty.wall_s) == (2, 1200, 60.0) and np.isnan(empty.mean_return)
