@@ -123,7 +123,7 @@ def demo(
     console.print(f"Ledger of {_PICTURED.name}: {found}", markup=False)
     wrote = f"Wrote {picture} (end of one mission of {_PICTURED.name}), {results} and {book}"
     console.print(wrote, markup=False)
-    console.print(f"To watch that mission, open {page} in a browser", markup=False)
+    console.print(f"To watch that mission, open {page} in a browser", markup=False, soft_wrap=True)
 
 
 def play_demo(config: dict[str, Any], results: Any) -> tuple[dict[str, Any], Any]:
