@@ -203,3 +203,11 @@ def test_over_ray_is_as_in_process(tmp_path: Path) -> None:
         given = ["compare", "gain", "random+exact", "-n", "6", "--chunk", "2", "--json", str(report), *more]
         subprocess.run([sys.executable, "-m", "training.cli.main", *given], check=True, capture_output=True)
     assert missions(reports[0]) == missions(reports[1])
+
+
+def test_a_generated_building_is_chosen_by_its_seed() -> None:
+    chosen = command.missions_named(["ward", "ward:7"])
+    buildings = [mission.building.digest() for mission in chosen.values()]
+    assert buildings == [load_scenario("ward", building_seed=seed).building.digest() for seed in (0, 7)]
+    with pytest.raises(ValueError, match="ward:x"):
+        command.missions_named(["ward:x"])

@@ -8,7 +8,7 @@ import typer
 from agents.policies import POLICY_NAMES
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
-from qdt_env.scenario import ScenarioConfig, load_scenario
+from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario
 from training.cli.evaluation_sheets import compare_sheets, compare_words, eval_sheets, eval_words, title_of
 from training.cli.report import Channel, JsonFile, Suite, Threats, check_file, progress_bar, write_json
 from training.cli.sheets import Markdown, show_sheets
@@ -27,7 +27,10 @@ _POLICY = (
 Policies = Annotated[list[str], typer.Argument(metavar="POLICY...", help=_POLICY)]
 Scenarios = Annotated[
     list[str] | None,
-    typer.Option("--scenario", help="Once or more; ward, clinic, hospital or a building file. ward if none is given."),
+    typer.Option(
+        "--scenario",
+        help="Once or more; ward, clinic, hospital, ward:7 (its building 7), a building file. Default: ward.",
+    ),
 ]
 Control = Annotated[str, typer.Option("--control", help="task or move.")]
 Episodes = Annotated[int, typer.Option("--episodes", "-n", help="Missions per policy and scenario, the same seeds.")]
@@ -119,9 +122,17 @@ def missions_named(given: list[str] | None) -> dict[str, ScenarioConfig]:
     """
     texts = given or ["ward"]
     require(len(set(texts)) == len(texts), "--scenario", texts, "each once")
-    loaded = {text: load_scenario(text) for text in texts}
+    loaded = {text: _loaded(text) for text in texts}
     names = [mission.name for mission in loaded.values()]
     return {mission.name if names.count(mission.name) == 1 else text: mission for text, mission in loaded.items()}
+
+
+def _loaded(text: str) -> ScenarioConfig:
+    """A scenario by name or file, or "ward:100": the preset's generated building of that seed."""
+    name, _, seed = text.rpartition(":")
+    if name in PRESET_NAMES and seed.isdecimal():
+        return load_scenario(name, building_seed=int(seed))
+    return load_scenario(text)
 
 
 def _play(
