@@ -1,11 +1,15 @@
 """Every policy by name: hand-written, the trained one that comes with the package, and files of trained ones."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents import heuristics
 from agents.policy import Policy
 from qdt_env.records import require
 from qdt_env.spaces import ActionCodec, ObservationLayout
+
+if TYPE_CHECKING:
+    from agents.networks import TeamPolicy
 
 LEARNED = "learned"  # the policy that comes with the package
 SUFFIX = ".safetensors"
@@ -28,9 +32,20 @@ def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> Pol
         return heuristics.make_policy(name, layout, codec)
     known = name == LEARNED or Path(name).suffix == SUFFIX
     require(known, "policy", name, f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file")
+    network = trained_network(name)
+    from agents.learned import LearnedPolicy
+
+    return LearnedPolicy(network, layout, codec, LEARNED if name == LEARNED else Path(name).stem)
+
+
+def trained_network(name: str) -> "TeamPolicy":
+    """The network of a trained policy, ``LEARNED`` or the path of its file.
+
+    Raises:
+        ValueError: a file that is missing or no policy, or PyTorch is not installed.
+    """
     try:
-        from agents.learned import LearnedPolicy, load_network
+        from agents.learned import load_network
     except ModuleNotFoundError as error:
         raise ValueError(f"policy={name!r} needs {error.name}: pip install 'qdt-env[train]'") from None
-    network, _ = load_network(SHIPPED if name == LEARNED else Path(name))
-    return LearnedPolicy(network, layout, codec, LEARNED if name == LEARNED else Path(name).stem)
+    return load_network(SHIPPED if name == LEARNED else Path(name))[0]

@@ -9,7 +9,7 @@ is resumed from a checkpoint goes on exactly as if it had not been interrupted.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -34,6 +34,8 @@ from training.collect import (
 
 ALGORITHMS = ("mappo", "ippo")
 TRAINING_SEEDS = 1 << 40  # missions of training have seeds from here on; evaluation stays below
+
+CACHED = 1 << 19  # numbers of observation in a piece: with its activations it stays in a core's share of the cache
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,17 @@ class Learner:
         self.config, self.scale, self.iteration = config, ReturnScale(), 0
         self.optimiser = self._fresh_optimiser()
 
+    def start_from(self, network: TeamPolicy) -> None:
+        """Begin with the weights of another policy; the critic starts anew.
+
+        Raises:
+            ValueError: a policy of another shape, or one that differs in taking advice.
+        """
+        mine, theirs = ({**asdict(one.config), "advised": one.advised} for one in (self.policy, network))
+        differing = [f"{name} {theirs[name]!r}, not {mine[name]!r}" for name in mine if mine[name] != theirs[name]]
+        require(not differing, "start", "; ".join(differing), "a policy of the network that is trained")
+        self.policy.load_state_dict(network.state_dict())
+
     def _fresh_optimiser(self) -> torch.optim.Adam:
         parameters = [*self.policy.parameters(), *self.critic.parameters()]
         return torch.optim.Adam(parameters, lr=self.config.learning_rate, eps=1e-5, fused=True)
@@ -183,9 +196,9 @@ class Learner:
         batch = _Batch(rollout, advantage, (returns - mean) / deviation)
         figures: list[dict[str, float]] = []
         for _ in range(config.epochs):
-            for part in np.array_split(rng.permutation(len(rollout.sequences)), config.minibatches):
-                if part.size:
-                    figures.append(self._step(env, batch.part(np.sort(part)), imitates, config.entropy * left))
+            for robots in np.array_split(rng.permutation(len(rollout.sequences)), config.minibatches):
+                if robots.size:
+                    figures.append(self._step(env, batch.part(np.sort(robots)), imitates, config.entropy * left))
             if not imitates and figures[-1]["kl"] > config.target_kl:
                 break
         self.iteration += 1
@@ -194,7 +207,23 @@ class Learner:
         return {**means, "explained_variance": explained, "passes": len(figures) / config.minibatches}
 
     def _step(self, env: VectorTask, part: "_Batch", imitates: bool, entropy_weight: float) -> dict[str, float]:
-        """One gradient step."""
+        """One gradient step, its gradient summed over pieces that fit the cache."""
+        self.optimiser.zero_grad(set_to_none=True)
+        figures: dict[str, float] = {}
+        for piece in part.pieces():
+            share = piece.advantage.size / part.advantage.size
+            loss, about = self._loss(env, piece, imitates, entropy_weight)
+            (loss * share).backward()
+            figures = {name: figures.get(name, 0.0) + share * value for name, value in about.items()}
+        for module in (self.policy, self.critic):
+            nn.utils.clip_grad_norm_(module.parameters(), self.config.max_gradient)
+        self.optimiser.step()
+        return figures
+
+    def _loss(
+        self, env: VectorTask, part: "_Batch", imitates: bool, entropy_weight: float
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss of some decisions, and figures about it."""
         config, rollout = self.config, part.rollout
         observation, mask, chosen, context = (
             torch.from_numpy(a) for a in (rollout.observation, rollout.mask, rollout.chosen, rollout.context)
@@ -212,13 +241,8 @@ class Learner:
         error = self.values(env, context) - torch.from_numpy(part.target).float()
         value_loss = nn.functional.huber_loss(error, torch.zeros_like(error), delta=5.0)
         loss = policy_loss + config.value_weight * value_loss - entropy_weight * entropy
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        for module in (self.policy, self.critic):
-            nn.utils.clip_grad_norm_(module.parameters(), config.max_gradient)
-        self.optimiser.step()
         with torch.no_grad():
-            return {
+            return loss, {
                 "policy_loss": float(policy_loss), "value_loss": float(value_loss), "entropy": float(entropy),
                 "kl": float((ratio - 1.0 - torch.log(ratio)).mean()),
                 "clipped": float(((ratio - 1.0).abs() > config.clip).float().mean()),
@@ -227,7 +251,7 @@ class Learner:
     def _all_values(self, env: VectorTask, context: np.ndarray) -> np.ndarray:
         """(N,) normalised values of contexts (N, C), in pieces that fit the cache."""
         with torch.no_grad():
-            pieces = torch.from_numpy(context).split(4096)
+            pieces = torch.from_numpy(context).split(max(1, CACHED // context.shape[1]))
             return torch.cat([self.values(env, piece) for piece in pieces]).double().numpy()
 
     def _end_values(self, env: VectorTask, rollout: Rollout) -> np.ndarray:
@@ -258,6 +282,12 @@ class _Batch:
     rollout: Rollout
     advantage: np.ndarray
     target: np.ndarray
+
+    def pieces(self) -> Iterator["_Batch"]:
+        """The same decisions, robots kept whole, in parts of about ``CACHED`` numbers of observation."""
+        robots = len(self.rollout.sequences)
+        for some in np.array_split(np.arange(robots), min(robots, 1 + self.rollout.observation.size // CACHED)):
+            yield self.part(some)
 
     def part(self, robots: np.ndarray) -> "_Batch":
         """The decisions of some robots, rows of ``sequences`` in ascending order."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from agents.planning import planner_names
-from agents.policies import make_policy
+from agents.policies import make_policy, trained_network
 from agents.policy import Policy
 from qdt_env.records import require
 from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario, with_horizon
@@ -97,6 +97,7 @@ def train_run(
     config: PpoConfig,
     *,
     teacher: str = "gain",
+    start: str | None = None,
     resume: bool = False,
     minutes: float | None = None,
     save_every_s: float = 60.0,
@@ -111,6 +112,7 @@ def train_run(
         mix: missions.
         config: learner.
         teacher: policy to imitate in the first ``config.imitated`` iterations.
+        start: begin with the weights of this trained policy, a file or "learned"; None: from nothing.
         resume: go on with the run in ``folder``.
         minutes: stop after this long; None: not before all iterations are done.
         save_every_s: seconds between two checkpoints.
@@ -132,9 +134,13 @@ def train_run(
     env = mix.make_env(threads, config.network.graph > 0)
     learner = Learner(config, advised=mix.advisor is not None)
     about: dict[str, Any] = {"missions": asdict(mix) | {"threats": list(mix.threats)}, "teacher": teacher}
+    if start is not None:
+        about["start"] = start
     totals = {"agent_steps": 0.0, "seconds": 0.0, "missions": 0.0}
     if resume:
         totals = load_checkpoint(folder, learner, about)
+    elif start is not None:
+        learner.start_from(trained_network(start))
     folder.mkdir(parents=True, exist_ok=True)
     curve = Curve(folder / CURVE, learner.iteration)
     started = saved = time.monotonic()

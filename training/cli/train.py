@@ -29,8 +29,10 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long.")] = None,
     imitate: Annotated[str | None, typer.Option(help=f"Warm start: imitate one of {', '.join(_TEACHERS)}.")] = None,
     imitated: Annotated[int, typer.Option(min=1, help="Batches of imitation.")] = 20,
+    start: Annotated[str | None, typer.Option(help="Warm start: a trained policy's file, or learned.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Missions that play the same seed, to tell luck from skill.")] = 4,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over a batch.")] = 4,
+    minibatches: Annotated[int, typer.Option(min=1, help="Gradient steps per pass.")] = 4,
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at the start.")] = 2e-3,
     entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 3e-3,
     objective: Annotated[str, typer.Option(help="lives or score.")] = "lives",
@@ -61,7 +63,8 @@ def train(
     warm = min(imitated, iterations) if imitate else 0
     config = PpoConfig(
         algorithm=algorithm, iterations=iterations, imitated=warm, repeats=repeats,
-        epochs=epochs, learning_rate=learning_rate, entropy=entropy, objective=objective, seed=seed,
+        epochs=epochs, minibatches=minibatches, learning_rate=learning_rate, entropy=entropy, objective=objective,
+        seed=seed,
         network=NetworkConfig(memory=memory, commits=not every_step, without=hidden, graph=graph),
     )  # fmt: skip
     console = screen()
@@ -77,7 +80,7 @@ def train(
                 recent.clear()
 
         path = train_run(
-            out, mix, config, teacher=imitate or "gain", resume=resume, minutes=minutes, threads=threads,
+            out, mix, config, teacher=imitate or "gain", start=start, resume=resume, minutes=minutes, threads=threads,
             scalars=scalars, progress=report,
         )  # fmt: skip
     write_json(out / CARD, "train", training_config(mix, config, imitate or "gain", threads), training_results(out))

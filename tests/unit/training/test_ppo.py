@@ -10,7 +10,9 @@ torch = pytest.importorskip("torch", reason="the trainer needs PyTorch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from agents.networks import NetworkConfig  # noqa: E402
 from tests.learning.tasks import Trust, Turns  # noqa: E402
+from training import ppo  # noqa: E402
 from training.collect import Rollout, advantages, play_missions, sequences_of  # noqa: E402
 from training.ppo import Learner, PpoConfig, ReturnScale, luck, train  # noqa: E402
 
@@ -125,6 +127,20 @@ def test_replayed_decisions_have_the_probability_that_they_were_drawn_with(memor
     logits = fresh.replay(task.layout, *arrays)
     taken = torch.log_softmax(logits, -1).gather(1, torch.from_numpy(rollout.action)[:, None])[:, 0]
     assert torch.allclose(taken, torch.from_numpy(rollout.log_probability), atol=1e-6)
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_step_is_the_same_in_one_piece_and_in_many(memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+    for cached in (1 << 30, 1):
+        monkeypatch.setattr(ppo, "CACHED", cached)
+        learner = Learner(PpoConfig(iterations=1, epochs=1, minibatches=1, network=NetworkConfig(8, 16, memory=memory)))
+        env = Trust(8)
+        ((_, figures),) = train(env, learner)
+        steps.append((learner.policy.state_dict(), figures))
+    (one, some), (many, others) = steps
+    assert all(torch.allclose(one[name], many[name], atol=1e-6) for name in one)
+    assert some == pytest.approx(others, rel=1e-4, abs=1e-6)
 
 
 def test_rows_that_share_a_seed_play_the_same_mission() -> None:

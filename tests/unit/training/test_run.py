@@ -1,6 +1,9 @@
 """Training runs on disk: resumed ones equal those that were never interrupted; foreign and damaged ones are refused."""
 
 import csv
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +14,7 @@ torch = pytest.importorskip("torch", reason="the trainer needs PyTorch")
 from agents.learned import load_network  # noqa: E402
 from agents.networks import NetworkConfig  # noqa: E402
 from training.checkpoints import CHECKPOINT, CURVE, POLICY  # noqa: E402
-from training.ppo import PpoConfig  # noqa: E402
+from training.ppo import Learner, PpoConfig  # noqa: E402
 from training.run import MissionMix, train_run  # noqa: E402
 
 MIX = MissionMix(rows=4, max_cycles=30)
@@ -51,6 +54,52 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> N
     assert curve(tmp_path / "cut") == curve(tmp_path / "whole") and len(curve(tmp_path / "whole")) == 4
     one, other = load_network(whole)[0].state_dict(), load_network(resumed)[0].state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+TRAINING = """
+import sys
+from pathlib import Path
+from tests.unit.training.test_run import CONFIG, MIX
+from training.run import train_run
+train_run(Path(sys.argv[1]), MIX, CONFIG, save_every_s=0.0)
+"""
+
+
+def test_a_run_killed_without_warning_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    whole = train_run(tmp_path / "whole", MIX, CONFIG)
+    killed = subprocess.Popen([sys.executable, "-c", TRAINING, str(tmp_path / "cut")], cwd=Path(__file__).parents[3])
+    until = time.monotonic() + 300.0
+    while not (tmp_path / "cut" / CHECKPOINT).exists() and killed.poll() is None:
+        assert time.monotonic() < until, "no checkpoint in five minutes"
+        time.sleep(0.005)
+    killed.kill()
+    assert killed.wait() == -9, "the run ended before it was killed"
+    resumed = train_run(tmp_path / "cut", MIX, CONFIG, resume=True)
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
+    one, other = load_network(whole)[0].state_dict(), load_network(resumed)[0].state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
+    first = train_run(tmp_path / "first", MIX, replace(CONFIG, iterations=1))
+    short = replace(CONFIG, iterations=2, imitated=0)
+    whole = train_run(tmp_path / "whole", MIX, short, start=str(first))
+    anew = train_run(tmp_path / "anew", MIX, short)
+    one, other = load_network(whole)[0].state_dict(), load_network(anew)[0].state_dict()
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+    learner = Learner(short)
+    learner.start_from(load_network(first)[0])
+    assert all(
+        torch.equal(value, load_network(first)[0].state_dict()[n]) for n, value in learner.policy.state_dict().items()
+    )
+    with pytest.raises(ValueError, match="start there .*first.*, here None"):
+        train_run(tmp_path / "whole", MIX, short, resume=True)
+    with pytest.raises(ValueError, match="width 8, not 16"):
+        train_run(tmp_path / "other", MIX, replace(short, network=NetworkConfig(16, 16)), start=str(first))
+    with pytest.raises(ValueError, match="existing .safetensors file"):
+        train_run(tmp_path / "none", MIX, short, start=str(tmp_path / "none.safetensors"))
+    first.unlink()
+    train_run(tmp_path / "whole", MIX, short, start=str(first), resume=True)
 
 
 def test_a_finished_run_can_be_resumed_and_does_nothing(tmp_path: Path) -> None:
