@@ -30,22 +30,36 @@ def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> Pol
     """
     if name in heuristics.POLICY_NAMES:
         return heuristics.make_policy(name, layout, codec)
-    known = name == LEARNED or Path(name).suffix == SUFFIX
-    require(known, "policy", name, f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file")
+    require(
+        policy_file(name) is not None,
+        "policy",
+        name,
+        f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file",
+    )
     network = trained_network(name)
     from agents.learned import LearnedPolicy
 
     return LearnedPolicy(network, layout, codec, LEARNED if name == LEARNED else Path(name).stem)
 
 
+def policy_file(name: str) -> Path | None:
+    """Where the weights of a trained policy are; None for a rule, or a name that is none."""
+    if name == LEARNED:
+        return SHIPPED
+    return Path(name) if Path(name).suffix == SUFFIX else None
+
+
 def trained_network(name: str) -> "TeamPolicy":
     """The network of a trained policy, ``LEARNED`` or the path of its file.
 
     Raises:
-        ValueError: a file that is missing or no policy, or PyTorch is not installed.
+        ValueError: no such name or file, a file that is no policy, or PyTorch is not installed.
     """
+    file = policy_file(name)
+    if file is None:
+        raise ValueError(f"policy={name!r} is not allowed: {LEARNED!r} or a trained policy's {SUFFIX} file")
     try:
         from agents.learned import load_network
     except ModuleNotFoundError as error:
         raise ValueError(f"policy={name!r} needs {error.name}: pip install 'qdt-env[train]'") from None
-    return load_network(SHIPPED if name == LEARNED else Path(name))[0]
+    return load_network(file)[0]

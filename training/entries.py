@@ -8,7 +8,7 @@ from typing import Any
 from agents.advice_held import with_advice
 from agents.hiding import hidden_columns, reads_advice
 from agents.planning import make_planner
-from agents.policies import LEARNED, SHIPPED, SUFFIX, make_policy
+from agents.policies import SUFFIX, make_policy, policy_file
 from agents.policy import Policy
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
@@ -60,8 +60,8 @@ class Entry:
 
 def checkpoint_digest(policy: str) -> str:
     """SHA-256 (hex) of the trained policy's file, "" for a hand-written policy or a file that is not there."""
-    path = SHIPPED if policy == LEARNED else Path(policy)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == SUFFIX and path.is_file() else ""
+    path = policy_file(policy)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else ""
 
 
 def parse_entry(text: str) -> Entry:

@@ -100,6 +100,7 @@ def train_run(
     start: str | None = None,
     resume: bool = False,
     minutes: float | None = None,
+    stop_after: int | None = None,
     save_every_s: float = 60.0,
     threads: int = 1,
     scalars: Scalars | None = None,
@@ -115,6 +116,7 @@ def train_run(
         start: begin with the weights of this trained policy, a file or "learned"; None: from nothing.
         resume: go on with the run in ``folder``.
         minutes: stop after this long; None: not before all iterations are done.
+        stop_after: stop when this many iterations are done, though the config's schedule is longer.
         save_every_s: seconds between two checkpoints.
         threads: of the environment and of torch; with 1 a run repeats bit for bit.
         scalars: gets every figure of every iteration too.
@@ -165,6 +167,8 @@ def train_run(
             if time.monotonic() - saved > save_every_s:
                 save_checkpoint(folder, learner, about, totals)
                 saved = time.monotonic()
+            if learner.iteration == stop_after:
+                break
             if minutes is not None and time.monotonic() - started > 60.0 * minutes:
                 break
     finally:

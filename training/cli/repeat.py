@@ -13,6 +13,7 @@ from rich.console import Console
 from qdt_env.records import require
 from training.cards import card, differences, other_surroundings, read_card
 from training.cli.report import screen
+from training.entries import checkpoint_digest
 
 _SHOWN = 20  # differences that are printed
 
@@ -59,15 +60,19 @@ def _say(console: Console, path: Path, found: list[str]) -> int:
     return 1 if found else 0
 
 
-def training_config(mix: Any, learner: Any, teacher: str, threads: int) -> dict[str, Any]:
+def training_config(mix: Any, learner: Any, teacher: str, start: str | None, threads: int) -> dict[str, Any]:
     """What a training run depends on, as plain data.
 
     Args:
         mix: ``training.run.MissionMix``; ``learner``: ``training.ppo.PpoConfig``.
         teacher: whom the first iterations imitate.
+        start: trained policy whose weights it began with.
         threads: with 1 the run repeats bit for bit.
     """
-    return {"missions": asdict(mix), "learner": asdict(learner), "teacher": teacher, "threads": threads}
+    began = None if start is None else {"policy": start, "sha256": checkpoint_digest(start)}
+    return {
+        "missions": asdict(mix), "learner": asdict(learner), "teacher": teacher, "start": began, "threads": threads,
+    }  # fmt: skip
 
 
 def training_results(folder: Path) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def play_training(config: dict[str, Any], results: Any) -> tuple[dict[str, Any],
     """Train again, in a folder that is thrown away.
 
     Raises:
-        ValueError: the run was stopped before its last iteration, or had more than one thread.
+        ValueError: the run had more than one thread, or the policy that it began with is not there.
     """
     from agents.networks import NetworkConfig
     from training.ppo import PpoConfig
@@ -92,13 +97,12 @@ def play_training(config: dict[str, Any], results: Any) -> tuple[dict[str, Any],
 
     missions, learner, threads = config["missions"], config["learner"], config["threads"]
     require(threads == 1, "threads of the card", threads, "1: with more a run does not repeat bit for bit")
-    done, all_of_them = results["iterations"], learner["iterations"]
-    require(done == all_of_them, "iterations of the card", done, f"all {all_of_them}: a stopped run is not repeated")
     mix = MissionMix(**{**missions, "threats": tuple(missions["threats"])})
     hidden = tuple(learner["network"]["without"])
     network = NetworkConfig(**{**learner["network"], "without": hidden})
     settings = PpoConfig(**{**learner, "network": network})
+    teacher, start = config["teacher"], (config.get("start") or {}).get("policy")
     with tempfile.TemporaryDirectory() as folder:
-        policy = train_run(Path(folder), mix, settings, teacher=config["teacher"])
+        policy = train_run(Path(folder), mix, settings, teacher=teacher, start=start, stop_after=results["iterations"])
         results = training_results(policy.parent)
-    return training_config(mix, settings, config["teacher"], threads), results
+    return training_config(mix, settings, teacher, start, threads), results

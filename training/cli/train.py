@@ -83,7 +83,8 @@ def train(
             out, mix, config, teacher=imitate or "gain", start=start, resume=resume, minutes=minutes, threads=threads,
             scalars=scalars, progress=report,
         )  # fmt: skip
-    write_json(out / CARD, "train", training_config(mix, config, imitate or "gain", threads), training_results(out))
+    made = training_config(mix, config, imitate or "gain", start, threads)
+    write_json(out / CARD, "train", made, training_results(out))
     played = path if advisor is None else f"{path}+{advisor}"
     console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {played}")
 

@@ -121,7 +121,21 @@ def test_a_training_run_is_repeated_from_its_folder(tmp_path: Path, capsys: pyte
     assert made["results"]["iterations"] == 2 and 0.0 < made["results"]["last"]["entropy"]
     assert main(["run", "--from", str(out / "card.json")]) == 0
     assert "the same results" in capsys.readouterr().out
-    made["results"]["iterations"] = 1
+
+
+@pytest.mark.slow
+def test_a_stopped_training_run_is_repeated_as_far_as_it_came(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    out = tmp_path / "stopped"
+    options = ["-n", "5", "--rows", "4", "--minutes", "0", "--start", "learned"]
+    assert main(["train", "-o", str(out), *options]) == 0
+    made = read_card(out / "card.json")
+    assert made["results"]["iterations"] == 1 and made["config"]["start"]["policy"] == "learned"
+    assert main(["run", "--from", str(out / "card.json")]) == 0
+    assert "the same results" in capsys.readouterr().out
+    made["config"]["start"]["sha256"] = "0" * 64
     write_card(out / "card.json", made)
     assert main(["run", "--from", str(out / "card.json")]) == 2
-    assert "a stopped run is not repeated" in capsys.readouterr().err
+    assert "config of the card, start" in capsys.readouterr().err
