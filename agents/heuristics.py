@@ -11,11 +11,10 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.policy import RandomPolicy, WaitPolicy
+from agents.recharging import must_recharge
 from qdt_env.spaces import TRAVEL_SCALE_S, ActionCodec, ObservationLayout
 
 Rank = Callable[["Outlook"], np.ndarray]
-_LOW_ENERGY = 0.12  # below this share a robot recharges
-_ENERGY_PER_TRAVEL = 0.5  # and below this share of the squashed way to the entrance
 _UNSEEN = -np.inf
 
 
@@ -96,7 +95,7 @@ class GreedyPolicy:
     def _choose(self, observation: np.ndarray, mask: np.ndarray, taken: np.ndarray) -> np.ndarray:
         """Actions (B,) of one robot."""
         own = self.layout.slice(observation, "self")[:, 0]
-        tracked, aerial, energy = own[:, 1] > 0.5, own[:, 2] > 0.5, own[:, 3]
+        tracked, aerial = own[:, 1] > 0.5, own[:, 2] > 0.5
         carrying, busy = own[:, 5] > 0.5, own[:, 16] > 0.5
         outlook = Outlook(self.layout, observation)
         patients = mask[:, 1 : 1 + self.layout.patients] == 1
@@ -112,20 +111,13 @@ class GreedyPolicy:
         own_patient = patients.argmax(1)
         action = np.where(carrying, np.where(patients.any(1), 1 + own_patient, 0), action)
         action = np.where(busy, 0, action)
-        low = self._must_recharge(observation, energy) & ~carrying
-        recharge = self.codec.service("recharge")
-        return np.where(low & (mask[:, recharge] == 1), recharge, action).astype(np.int32)
+        low = must_recharge(self.layout, self.codec, observation, mask)
+        return np.where(low, self.codec.service("recharge"), action).astype(np.int32)
 
     def _kit_rank(self, outlook: Outlook) -> np.ndarray:
         """A kit slows the clock: more is won where more would be lost, sooner where nearer."""
         loss = outlook.survival_now - outlook.survival_if_left
         return (loss + 1e-3) / np.maximum(outlook.travel_min, 0.5)
-
-    def _must_recharge(self, observation: np.ndarray, energy: np.ndarray) -> np.ndarray:
-        """Whether the battery is low for the way to the nearest entrance."""
-        service = self.codec.service("recharge") - self.codec.first_service
-        away = self.layout.slice(observation, "services")[:, service, 1]
-        return energy < np.maximum(_LOW_ENERGY, _ENERGY_PER_TRAVEL * away)
 
     def _service(self, mask: np.ndarray, aerial: np.ndarray) -> np.ndarray:
         """What to do when there is no patient to go to: scout, fetch kits, clear, recharge, else wait."""

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from agents.networks import NetworkConfig, TeamPolicy, deciding
+from agents.recharging import must_recharge
 from qdt_env.records import require
 from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 
@@ -66,6 +67,15 @@ class Actor:
         self._remembered.zero_()
         self._step = 0
 
+    def asked(self, observation: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Robots that have a choice, and robots that recharge without being asked, both (B, R) bool."""
+        config = self.policy.config
+        asked = deciding(self.layout, torch.from_numpy(observation), torch.from_numpy(mask), config.commits).numpy()
+        low = np.zeros(asked.shape, bool)
+        if config.recharges:
+            low = must_recharge(self.layout, self.codec, observation, mask)
+        return asked & ~low, low
+
     def decide(
         self, observation: np.ndarray, mask: np.ndarray, uniform: np.ndarray | None = None
     ) -> tuple[np.ndarray, list[Decisions]]:
@@ -80,9 +90,10 @@ class Actor:
             (B, R) int32 actions, and the decisions among them, in rounds: in one round a row decides at most once.
         """
         config = self.policy.config
-        asked = deciding(self.layout, torch.from_numpy(observation), torch.from_numpy(mask), config.commits).numpy()
+        asked, low = self.asked(observation, mask)
         asked &= self._asked_again <= self._step
         actions = np.where(mask[..., CONTINUE] == 1, CONTINUE, mask.argmax(-1)).astype(np.int32)
+        actions[low] = self.codec.service("recharge")
         chosen = np.zeros((len(mask), self.layout.patients), np.float32)
         made = []
         for rows, robots in rounds(asked, config.in_turn):

@@ -50,6 +50,7 @@ class NetworkConfig:
         commits: robots decide only when they are free; a busy one goes on with its task.
         patience: steps after which a robot that chose to wait is asked again.
         in_turn: robots that decide in the same step do so one after the other and see what those before them chose.
+        recharges: a robot whose battery is low goes for a fresh one without being asked (``agents.recharging``).
         without: blocks, or "block.feature", that are hidden from the policy (for ablations).
         graph: rounds of messages over the building as the robot believes it (``agents.graph_networks``); 0: the flat
             observation alone. More than 0 takes observations of a ``qdt_env.graph_layout.GraphLayout``.
@@ -61,6 +62,7 @@ class NetworkConfig:
     commits: bool = True
     patience: int = 6
     in_turn: bool = True
+    recharges: bool = True
     without: tuple[str, ...] = ()
     graph: int = 0
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from training.figures import picture
+
 _COLOURS = {"total": "#1b1b1b", "rest": "#0072b2", "observe": "#d55e00", "find ways": "#009e73"}
 _NAMES = {
     "total": "whole step",
@@ -17,32 +19,14 @@ _AXES = {"zones": "zones", "patients": "patients", "robots": "robots"}
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Write the picture of sweeps and fits to ``path``."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    style = {
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "axes.titlesize": 9.5,
-        "axes.grid": True,
-        "grid.color": "#e4e4e4",
-        "grid.linewidth": 0.6,
-    }
-    with plt.rc_context(style):
-        figure, panels = plt.subplots(2, 3, figsize=(12.5, 7.2), layout="constrained")
+    with picture(path, 2, 3, (12.5, 7.2)) as (figure, panels):
         _episodes(panels[0, 0], results)
         for panel, axis in zip((panels[0, 1], panels[0, 2], panels[1, 0]), _AXES, strict=True):
             _one(panel, axis, results)
         _together(panels[1, 1], results)
         _per_agent_step(panels[1, 2], results)
         handles, names = panels[0, 1].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False)
-        figure.savefig(path, dpi=130)
-        plt.close(figure)
+        figure.legend(handles, names, loc="outside upper center", ncols=len(names))
 
 
 def _column(rows: list[dict[str, float]], name: str) -> np.ndarray:

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from agents.learned import Actor, Decisions, rounds
-from agents.networks import deciding
 from agents.policy import Policy
 from qdt_env.records import require
 from qdt_env.spaces import ActionCodec, ObservationLayout
@@ -232,8 +230,8 @@ class Teacher:
     def decide(self, observation: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, list[Decisions]]:
         """As ``Actor.decide``; runs of waiting are noted once in ``patience`` steps."""
         config, layout, codec = self.actor.policy.config, self.actor.layout, self.actor.codec
-        asked = deciding(layout, torch.from_numpy(observation), torch.from_numpy(mask), config.commits).numpy()
-        actions = self.policy.act(observation, mask, self.rng)
+        asked, low = self.actor.asked(observation, mask)
+        actions = np.where(low, codec.service("recharge"), self.policy.act(observation, mask, self.rng))
         if config.commits:
             actions = np.where(asked & (actions == 0), codec.wait, actions).astype(np.int32)
         if self._waited.shape != asked.shape:

@@ -13,6 +13,7 @@ from qdt_env.security.qkd.hardware import Hardware
 from qdt_env.security.qkd.settings import optimise
 from qdt_env.security.qkd.table import finite_key_rate
 from qdt_env.security.qkd.transmission import Adversary, event_level_block
+from training.figures import picture
 from training.statistics import Interval, mean_interval
 
 _COLOURS = ("#1b1b1b", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
@@ -117,28 +118,9 @@ def _point(
 
 def draw_link(points: Sequence[LinkPoint], path: Path, title: str) -> None:
     """Draw rate against loss, and against the intercepted fraction, to a picture file."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    style: Any = {
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "axes.titlesize": 9.5,
-        "axes.grid": True,
-        "grid.color": "#e4e4e4",
-        "grid.linewidth": 0.6,
-    }
-    with plt.rc_context(style):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 4.6), layout="constrained")
-        _against_loss(left, points)
-        _against_interception(right, points)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-        figure.savefig(path, dpi=130)
-        plt.close(figure)
+    with picture(path, 1, 2, (11.5, 4.6), title) as (_, panels):
+        _against_loss(panels[0, 0], points)
+        _against_interception(panels[0, 1], points)
 
 
 def _bars(panel: Any, x: list[float], points: Sequence[LinkPoint], colour: str, label: str | None) -> None:

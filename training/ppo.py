@@ -258,9 +258,11 @@ class Learner:
         """(B, R) what follows a robot's last step is worth.
 
         A team goes on without a lost robot, and the central critic, which values the team, says what that is worth; to
-        the lost robot itself nothing follows. The horizon is the end, unless the config calls it an interruption.
+        the lost robot itself nothing follows, and nothing to a team that loses its last one. The horizon is the end,
+        unless the config calls it an interruption.
         """
-        counts = rollout.lost & self.central
+        team_goes_on = rollout.end_step < rollout.end_step.max(1, keepdims=True)
+        counts = rollout.lost & self.central & team_goes_on
         if self.config.bootstrap:
             counts |= ~rollout.lost
         found = np.zeros(counts.shape)

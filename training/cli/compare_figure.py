@@ -9,23 +9,11 @@ import numpy as np
 from training.cli.report import signed
 from training.comparison import ALL_SCENARIOS, Contest
 from training.entries import Entry
+from training.figures import picture
 from training.statistics import Profile
 
 _COLOURS = ("#1b1b1b", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a")  # reference first
 _MARKERS = ("o", "s", "^", "v", "P", "X", "*")
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 9.5,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-}
 
 
 def draw_comparison(profiles: Mapping[Entry, Profile], contests: Sequence[Contest], title: str, path: Path) -> None:
@@ -37,20 +25,11 @@ def draw_comparison(profiles: Mapping[Entry, Profile], contests: Sequence[Contes
         title: what was played.
         path: where to.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     scopes = list(dict.fromkeys(contest.scope for contest in contests))
     rows = (len(profiles) - 1) * max(1.0, 0.45 * len(scopes))
-    with plt.rc_context(_STYLE):
-        figure, panels = plt.subplots(1, 2, figsize=(12.0, max(4.2, 2.2 + 0.42 * rows)), layout="constrained")
-        _profiles(panels[0], profiles)
-        _differences(panels[1], contests, scopes)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-        figure.savefig(path, dpi=130)
-        plt.close(figure)
+    with picture(path, 1, 2, (12.0, max(4.2, 2.2 + 0.42 * rows)), title) as (_, panels):
+        _profiles(panels[0, 0], profiles)
+        _differences(panels[0, 1], contests, scopes)
 
 
 def _colour(place: int) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from training.figures import picture
 from training.offload_study import NOBODY, Cell
 
-_STYLE: dict[Any, Any] = {"font.size": 8.5, "axes.titlelocation": "left", "axes.titlesize": 9.5}
 _LEAST = 0.01  # least end of the colour scale, so that noise does not look like an effect
 
 
@@ -19,27 +19,17 @@ def draw_offload(studies: Mapping[str, Sequence[Cell]], path: Path) -> None:
         studies: cells by the scenario's name, at least one.
         path: its suffix says the format.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     sizes = sorted({cell.size for cells in studies.values() for cell in cells})
     means = [abs(cell.differences["qpu"].mean) for cells in studies.values() for cell in cells]
     reach = max(_LEAST, *means)
-    with plt.rc_context(_STYLE):
-        shape = len(studies), len(sizes)
-        figure, panels = plt.subplots(
-            *shape, figsize=(1.0 + 3.9 * shape[1], 0.9 + 3.1 * shape[0]), layout="constrained", squeeze=False
-        )
+    inches = (1.0 + 3.9 * len(sizes), 0.9 + 3.1 * len(studies))
+    with picture(path, len(studies), len(sizes), inches, maps=True) as (figure, panels):
         for row, (name, cells) in zip(panels, studies.items(), strict=True):
             for panel, size in zip(row, sizes, strict=True):
                 image = _map(panel, [cell for cell in cells if cell.size == size], reach)
                 panel.set_title(f"{name}, {size} patients offered")
         bar = figure.colorbar(image, ax=panels, shrink=0.7, pad=0.01)
         bar.set_label("score with a QPU's plans minus score with greedy at home")
-        figure.savefig(path, dpi=130)
-        plt.close(figure)
 
 
 def _map(panel: Any, cells: Sequence[Cell], reach: float) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.quantum.simulator import ANSAETZE
+from training.figures import picture
 from training.noise_study import crossing
 from training.planner_study import DEPTHS, UNIFORM, Shot, summarise
 
@@ -17,35 +18,15 @@ _COLOURS = {
     "sa": "#1b1b1b", "tabu": "#b58900",
 }  # fmt: skip
 _DASHES = {"3x3": "--", "3x4": "-", "4x5": "--"}
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 9.5,
-    "axes.grid": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-}
 
 
 def draw_planners(study: "Study", path: Path) -> None:
     """Write the picture to ``path``; its suffix says the format."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with plt.rc_context(_STYLE):
-        figure, panels = plt.subplots(2, 2, figsize=(12.0, 8.4), layout="constrained")
+    with picture(path, 2, 2, (12.0, 8.4)) as (_, panels):
         _by_size(panels[0, 0], study)
         _by_coupling(panels[0, 1], study)
         _by_depth(panels[1, 0], study)
         _by_noise(panels[1, 1], study)
-        figure.savefig(path, dpi=130)
-        plt.close(figure)
 
 
 def _optimum(shots: list[Shot]) -> float:

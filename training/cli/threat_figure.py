@@ -5,37 +5,22 @@ from typing import Any
 
 import numpy as np
 
+from training.figures import picture
 from training.security_matrix import NO_THREATS, Matrix, forgeries_by_epoch, theft_step
 
 _COLOURS = ("#6b6b6b", "#d55e00", "#e69f00", "#56b4e9", "#0072b2", "#cc79a7", "#009e73")  # by suite, in order
 _EPOCHS = 10  # shown after a theft
-_STYLE: dict[Any, Any] = {
-    "font.size": 8.5,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-}
 
 
 def draw_matrix(matrix: Matrix, title: str, path: Path) -> None:
     """Write the picture of a matrix with at least one threat to ``path``; its suffix says the format."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     threats = [name for name in matrix.threats if name != NO_THREATS]
     thefts = [name for name in threats if theft_step(name) is not None]
-    with plt.rc_context(_STYLE):
-        height = 2.4 + 0.62 * len(threats)
-        figure, panels = plt.subplots(2, 2, figsize=(13.0, height), layout="constrained")
+    with picture(path, 2, 2, (13.0, 2.4 + 0.62 * len(threats)), title, maps=True) as (_, panels):
         _heat(panels[0, 0], matrix, threats, "messages_forged", "Accepted forgeries per mission", "OrRd")
         _heat(panels[0, 1], matrix, threats, "messages_exposed", "Messages an attacker can read, per mission", "PuBu")
         _costs(panels[1, 0], matrix, threats)
         _after_theft(panels[1, 1], matrix, thefts)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-        figure.savefig(path, dpi=130)
-        plt.close(figure)
 
 
 def _grid(panel: Any, matrix: Matrix, threats: list[str], title: str) -> None:

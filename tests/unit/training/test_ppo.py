@@ -94,6 +94,14 @@ def test_what_follows_a_robots_end_counts_where_it_should(algorithm: str, bootst
     assert (learner._end_values(task, rollout)[0] != 0.0).tolist() == counted
 
 
+def test_nothing_follows_for_a_team_that_loses_its_last_robot() -> None:
+    task = Turns(4)
+    task.reset(seed=range(4))
+    context = np.random.default_rng(0).random((1, 2, task.state().shape[1]), np.float32)
+    rollout = replace(rollout_of([[0], [0]], np.ones(2), [1, 2], [True, True]), end_context=context)
+    assert (Learner(PpoConfig())._end_values(task, rollout)[0] != 0.0).tolist() == [True, False]
+
+
 def test_luck_is_what_a_seed_gives_all_its_rows() -> None:
     assert luck(np.array([1.0, 3.0, 10.0, 14.0, 6.0]), np.array([0, 0, 2, 2, 2])).tolist() == [2.0, 2.0, 10, 10, 10]
 
