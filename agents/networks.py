@@ -157,6 +157,9 @@ class TeamPolicy(nn.Module):
         hidden, width = self.config.hidden, self.config.width
         self.eyes = Eyes(self.config, advised)
         self.memory = nn.GRUCell(hidden, hidden) if self.config.memory else None
+        # What is remembered changes little at first, too little to bend a rectifier differently for two patients. An
+        # inner product with their codes lets it say which of them; without, a cue is learned rarely and by luck.
+        self.recall = nn.Linear(hidden, width) if self.config.memory else None
         self.patient_code, self.patient_seen_by = nn.Linear(width, width), nn.Linear(hidden, width)
         self.patient = nn.Linear(width, 1, bias=False)
         self.others = nn.Linear(hidden, 1 + len(SERVICES))
@@ -166,8 +169,11 @@ class TeamPolicy(nn.Module):
     def logits(self, core: Tensor, codes: Tensor, slots: Tensor, mask: Tensor) -> Tensor:
         """(N, A) logits, ``_FORBIDDEN`` where ``mask`` (N, A) is 0, of codes (N, H), (N, K, W) and slots (N, K)."""
         seen = torch.relu(self.patient_code(codes) + self.patient_seen_by(core)[:, None])
+        worth = self.patient(seen)[..., 0]
+        if self.recall is not None:
+            worth = worth + (codes * self.recall(core)[:, None]).sum(-1)
         patients = mask.shape[1] - 1 - len(SERVICES)
-        each = core.new_zeros(len(core), patients).scatter(1, slots, self.patient(seen)[..., 0])
+        each = core.new_zeros(len(core), patients).scatter(1, slots, worth)
         others = self.others(core)
         return torch.cat([others[:, :1], each, others[:, 1:]], -1).masked_fill(mask == 0, _FORBIDDEN)
 
@@ -232,10 +238,26 @@ class ObservingCritic(nn.Module):
 
 
 class CentralCritic(nn.Module):
-    """Value of the true state for the whole team (MAPPO): sums over patients, robots, zones and passages.
+    """Value for the whole team (MAPPO): of the true state, and of what the deciding robot was told of it.
 
-    Only training reads it; nothing leads from it to a policy's action.
+    The truth alone does not tell a team that knows where to go from one that does not: whoever scouts changes nothing
+    but what is known. Yu et al. 2022 call the two together an agent-specific global state. Only training reads it;
+    nothing leads from it to a policy's action.
     """
+
+    def __init__(self, config: NetworkConfig | None = None, advised: bool = False) -> None:
+        """A fresh critic."""
+        super().__init__()
+        self.truth, self.known = TruthCritic(config), ObservingCritic(config, advised)
+
+    def forward(self, sizes: tuple[int, int, int, int], layout: ObservationLayout, context: Tensor) -> Tensor:
+        """(N,) values of contexts (N, S + F), true states followed by observations; see :class:`TruthCritic`."""
+        state, observation = context[:, : -layout.size], context[:, -layout.size :]
+        return self.truth(sizes, state) + self.known(layout, observation)
+
+
+class TruthCritic(nn.Module):
+    """Value of the true state: sums over patients, robots, zones and passages."""
 
     def __init__(self, config: NetworkConfig | None = None) -> None:
         """A fresh critic."""

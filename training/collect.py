@@ -50,7 +50,7 @@ class Rollout:
     Attributes:
         observation, mask, chosen, action, log_probability, row, robot: of each decision, see ``Decisions``.
         step: (N,) int64, when it was made.
-        context: (N, C) float32, what a critic may see then: the true state, or the observation.
+        context: (N, C) float32, what a critic may see then: the observation, behind the true state if it is central.
         sequences: (B R, L) int64, decisions of each robot in order, -1 after the last; longest first.
         reward: (T, B, R) float64.
         end_step: (B, R) int64, the step after the robot's last: its loss, or the horizon.
@@ -87,7 +87,7 @@ def play_missions(
         env: rows stand still when they are over (autoreset disabled).
         decide: observations (B, R, F) and masks (B, R, A) to actions and decisions, such as ``Actor.decide``.
         seeds: (B,) one per row.
-        central: critics see the true state, not the observation.
+        central: critics see the true state besides the observation.
         objective: "lives" takes the rewards as they are, "score" the change of the score.
     """
     seen, infos = env.reset(seed=list(seeds))
@@ -101,13 +101,13 @@ def play_missions(
         observation, mask = seen["observation"], seen["action_mask"]
         mask = np.where(alive[..., None], mask, 0).astype(np.int8)
         mask[..., -1] |= ~alive
-        context = env.state() if central else observation
-        ends = ends or _Ends(alive.shape, context.shape[-1])
+        state = env.state() if central else np.zeros((len(over), 0), np.float32)
+        ends = ends or _Ends(alive.shape, state.shape[1] + observation.shape[2])
         actions, made = decide(observation, mask)
         for part in made:
             parts.append(part)
             steps.append(np.full(part.row.size, step))
-            contexts.append(context[part.row] if central else context[part.row, part.robot])
+            contexts.append(np.concatenate([state[part.row], part.observation], 1))
         seen, reward, terminations, truncations, infos = env.step(actions)
         step += 1
         if objective == "score":
@@ -117,7 +117,7 @@ def play_missions(
         rewards.append(np.where(over[:, None], 0.0, reward))
         ending = alive & (terminations | truncations)
         if ending.any():
-            ends.note(ending, terminations, step, env.state() if central else seen["observation"])
+            ends.note(ending, terminations, step, env.state() if central else state, seen["observation"])
         alive &= ~ending
         over |= (terminations | truncations).all(1)
     assert ends is not None
@@ -132,12 +132,13 @@ class _Ends:
         self.context = np.zeros((*shape, context), np.float32)
         self.lost = np.zeros(shape, bool)
 
-    def note(self, ending: np.ndarray, terminations: np.ndarray, step: int, context: np.ndarray) -> None:
-        """Robots ``ending`` (B, R) at ``step`` with what critics see, (B, S) or (B, R, F)."""
+    def note(
+        self, ending: np.ndarray, terminations: np.ndarray, step: int, state: np.ndarray, observation: np.ndarray
+    ) -> None:
+        """Robots ``ending`` (B, R) at ``step`` with what critics see, (B, S) and (B, R, F)."""
         self.step[ending] = step
         self.lost[ending] = terminations[ending]
-        each = context if context.ndim == 3 else np.broadcast_to(context[:, None], self.context.shape)
-        self.context[ending] = each[ending]
+        self.context[ending] = np.concatenate([state[np.nonzero(ending)[0]], observation[ending]], 1)
 
 
 def _rollout(

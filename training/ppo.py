@@ -1,4 +1,4 @@
-"""PPO for a team: MAPPO (a central critic sees the truth) and IPPO (each robot's critic sees what the robot sees).
+"""PPO for a team: MAPPO (the critic sees the truth besides) and IPPO (each robot's critic sees what the robot sees).
 
 One iteration plays whole missions, estimates advantages along each robot's decisions and takes clipped policy-gradient
 steps (Schulman et al. 2017; Yu et al. 2022 for teams). All robots share one network. An imitation phase may come first:
@@ -143,9 +143,8 @@ class Learner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.policy = TeamPolicy(config.network, advised)
-            self.critic: nn.Module = CentralCritic(config.network)
-            if config.algorithm == "ippo":
-                self.critic = ObservingCritic(config.network, advised)
+            critic = CentralCritic if config.algorithm == "mappo" else ObservingCritic
+            self.critic: nn.Module = critic(config.network, advised)
         self.config, self.scale, self.iteration = config, ReturnScale(), 0
         self.optimiser = self._fresh_optimiser()
 
@@ -172,7 +171,7 @@ class Learner:
     def values(self, env: VectorTask, context: Tensor) -> Tensor:
         """(N,) normalised values of contexts (N, C)."""
         if self.central:
-            return self.critic(env.state_sizes, context)
+            return self.critic(env.state_sizes, env.layout, context)
         return self.critic(env.layout, context)
 
     def learn(self, env: VectorTask, rollout: Rollout, rng: np.random.Generator) -> dict[str, float]:

@@ -33,6 +33,7 @@ def train(
     repeats: Annotated[int, typer.Option(min=1, help="Missions that play the same seed, to tell luck from skill.")] = 4,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over a batch.")] = 4,
     minibatches: Annotated[int, typer.Option(min=1, help="Gradient steps per pass.")] = 4,
+    trace: Annotated[float, typer.Option(help="Lambda of the advantage estimates, per decision.")] = 0.9,
     learning_rate: Annotated[float, typer.Option(help="Of Adam, at the start.")] = 2e-3,
     entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 3e-3,
     objective: Annotated[str, typer.Option(help="lives or score.")] = "lives",
@@ -64,7 +65,7 @@ def train(
     config = PpoConfig(
         algorithm=algorithm, iterations=iterations, imitated=warm, repeats=repeats,
         epochs=epochs, minibatches=minibatches, learning_rate=learning_rate, entropy=entropy, objective=objective,
-        seed=seed,
+        trace=trace, seed=seed,
         network=NetworkConfig(memory=memory, commits=not every_step, without=hidden, graph=graph),
     )  # fmt: skip
     console = screen()

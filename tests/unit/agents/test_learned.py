@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
 
 from agents.learned import Actor, LearnedPolicy, load_network, rounds, save_policy  # noqa: E402
-from agents.networks import CentralCritic, NetworkConfig, TeamPolicy, cut, deciding, hide, open_slots  # noqa: E402
+from agents.networks import NetworkConfig, TeamPolicy, TruthCritic, cut, deciding, hide, open_slots  # noqa: E402
 from agents.policies import make_policy  # noqa: E402
 from qdt_env.spaces import PATIENT_FEATURES, SELF_FEATURES, ActionCodec, ObservationLayout  # noqa: E402
 
@@ -99,7 +99,7 @@ def test_hidden_features_do_not_matter_and_others_do() -> None:
 
 def test_the_critic_does_not_mind_the_order_of_patients() -> None:
     torch.manual_seed(0)
-    critic, sizes = CentralCritic(), (4, 3, 6, 2)
+    critic, sizes = TruthCritic(), (4, 3, 6, 2)
     state = torch.rand(5, 4 * 3 + 3 + 6 * 8 + 2 * 9 + 1)
     swapped = state.clone()
     swapped[:, 15:63] = state[:, 15:63].view(5, 6, 8)[:, [2, 0, 1, 5, 4, 3]].reshape(5, 48)
