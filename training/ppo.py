@@ -46,8 +46,8 @@ class PpoConfig:
         algorithm: "mappo" or "ippo".
         iterations: how many batches of missions, the imitated ones included.
         imitated: how many of them imitate the teacher.
-        repeats: neighbouring rows that play the same seed. They have the same quake and patients, so what their
-            advantages have in common is the seed's luck, and is taken off.
+        repeats: neighbouring rows that play the same seed. They have the same quake and patients, so what they get on
+            average in a step is the seed's luck, and is taken off: what is learned from is who did better when.
         epochs: passes over a batch.
         minibatches: parts of a batch, one gradient step each; a part holds whole robots.
         learning_rate: of Adam, falls linearly to a tenth over the run.
@@ -183,14 +183,14 @@ class Learner:
         left = 1.0 - 0.9 * self.iteration / config.iterations
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * left
+        if config.repeats > 1:
+            rollout = replace(rollout, reward=without_luck(rollout.reward, config.repeats))
         mean, deviation = self.scale.mean_and_deviation
         values = mean + deviation * self._all_values(env, rollout.context)
         advantage = advantages(rollout, values, self._end_values(env, rollout), config.discount, config.trace)
         returns = values + advantage
         self.scale.update(returns)
         mean, deviation = self.scale.mean_and_deviation
-        if config.repeats > 1:
-            advantage = advantage - luck(advantage, rollout.row // config.repeats)
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         batch = _Batch(rollout, advantage, (returns - mean) / deviation)
         figures: list[dict[str, float]] = []
@@ -271,9 +271,10 @@ class Learner:
         return found
 
 
-def luck(advantage: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """What the advantages (N,) of a group (N,) int64 have in common: their mean, for each decision."""
-    return (np.bincount(group, advantage) / np.maximum(np.bincount(group), 1))[group]
+def without_luck(reward: np.ndarray, repeats: int) -> np.ndarray:
+    """Rewards (T, B, R) less what the ``repeats`` neighbouring rows of a seed got on average in the same step."""
+    grouped = reward.reshape(len(reward), -1, repeats, reward.shape[2])
+    return (grouped - grouped.mean(2, keepdims=True)).reshape(reward.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from agents.networks import NetworkConfig  # noqa: E402
 from tests.learning.tasks import Trust, Turns  # noqa: E402
 from training import ppo  # noqa: E402
 from training.collect import Rollout, advantages, play_missions, sequences_of  # noqa: E402
-from training.ppo import Learner, PpoConfig, ReturnScale, luck, train  # noqa: E402
+from training.ppo import Learner, PpoConfig, ReturnScale, train, without_luck  # noqa: E402
 
 
 def rollout_of(steps: list[list[int]], reward: np.ndarray, end: list[int], lost: list[bool]) -> Rollout:
@@ -103,7 +103,8 @@ def test_nothing_follows_for_a_team_that_loses_its_last_robot() -> None:
 
 
 def test_luck_is_what_a_seed_gives_all_its_rows() -> None:
-    assert luck(np.array([1.0, 3.0, 10.0, 14.0, 6.0]), np.array([0, 0, 2, 2, 2])).tolist() == [2.0, 2.0, 10, 10, 10]
+    reward = np.array([[1.0, 3.0, 10.0, 14.0], [0.0, 0.0, 4.0, 2.0]])[..., None]
+    assert without_luck(reward, 2)[..., 0].tolist() == [[-1.0, 1.0, -2.0, 2.0], [0.0, 0.0, 1.0, -1.0]]
 
 
 def test_returns_are_normalised_without_a_bias_towards_the_start() -> None:
