@@ -221,6 +221,13 @@ class TeamPolicy(nn.Module):
         return self.logits(core, codes, slots, mask)
 
 
+def _begin_at_zero(*layers: nn.Linear) -> None:
+    """A fresh critic says 0: what it said at random would be bootstrapped from, and set the scale of all returns."""
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+
 class ObservingCritic(nn.Module):
     """Value of what one robot observes (IPPO)."""
 
@@ -230,6 +237,7 @@ class ObservingCritic(nn.Module):
         config = config or NetworkConfig()
         self.eyes = Eyes(config, advised)
         self.value = nn.Linear(config.hidden, 1)
+        _begin_at_zero(self.value)
 
     def forward(self, layout: ObservationLayout, observation: Tensor) -> Tensor:
         """(N,) values of observations (N, F)."""
@@ -268,6 +276,7 @@ class TruthCritic(nn.Module):
         self.context = nn.Linear(3 * width + 2, hidden)
         self.patient, self.patient_seen_by = nn.Linear(8, width), nn.Linear(hidden, width)
         self.patient_value, self.value = nn.Linear(width, 1), nn.Linear(hidden, 1)
+        _begin_at_zero(self.patient_value, self.value)
 
     def forward(self, sizes: tuple[int, int, int, int], state: Tensor) -> Tensor:
         """(N,) values.

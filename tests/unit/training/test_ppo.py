@@ -86,6 +86,7 @@ def test_what_follows_a_robots_end_counts_where_it_should(algorithm: str, bootst
     task = Turns(4)
     task.reset(seed=range(4))
     learner = Learner(PpoConfig(algorithm=algorithm, bootstrap=bootstrap))
+    learner.scale.update(np.array([1.0, 2.0]))  # what a fresh critic says of anything
     size = task.layout.size + (task.state().shape[1] if algorithm == "mappo" else 0)
     rollout = replace(
         rollout_of([[0], [0]], np.ones(2), [1, 2], [True, False]),
@@ -99,7 +100,10 @@ def test_nothing_follows_for_a_team_that_loses_its_last_robot() -> None:
     task.reset(seed=range(4))
     context = np.random.default_rng(0).random((1, 2, task.state().shape[1] + task.layout.size), np.float32)
     rollout = replace(rollout_of([[0], [0]], np.ones(2), [1, 2], [True, True]), end_context=context)
-    assert (Learner(PpoConfig())._end_values(task, rollout)[0] != 0.0).tolist() == [True, False]
+    learner = Learner(PpoConfig())
+    assert not learner._end_values(task, rollout).any(), "a fresh critic has no opinion to learn from"
+    learner.scale.update(np.array([1.0, 2.0]))
+    assert (learner._end_values(task, rollout)[0] != 0.0).tolist() == [True, False]
 
 
 def test_luck_is_what_a_seed_gives_all_its_rows() -> None:
