@@ -1,20 +1,19 @@
-"""Every policy by name: hand-written, the trained one that comes with the package, and files of trained ones."""
+"""Every policy by name: hand-written, the trained ones that come with the package, and files of trained ones."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents import heuristics
 from agents.policy import Policy
-from qdt_env.records import require
 from qdt_env.spaces import ActionCodec, ObservationLayout
 
 if TYPE_CHECKING:
     from agents.networks import TeamPolicy
 
-LEARNED = "learned"  # the policy that comes with the package
 SUFFIX = ".safetensors"
-SHIPPED = Path(__file__).parent / "data" / "policy.safetensors"
-POLICY_NAMES = (*heuristics.POLICY_NAMES, LEARNED)
+LEARNED = "learned"  # trained on wards
+SHIPPED = {file.stem: file for file in sorted((Path(__file__).parent / "data").glob(f"*{SUFFIX}"))}
+POLICY_NAMES = (*heuristics.POLICY_NAMES, *SHIPPED)
 
 
 def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> Policy:
@@ -30,34 +29,27 @@ def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> Pol
     """
     if name in heuristics.POLICY_NAMES:
         return heuristics.make_policy(name, layout, codec)
-    require(
-        policy_file(name) is not None,
-        "policy",
-        name,
-        f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file",
-    )
     network = trained_network(name)
     from agents.learned import LearnedPolicy
 
-    return LearnedPolicy(network, layout, codec, LEARNED if name == LEARNED else Path(name).stem)
+    return LearnedPolicy(network, layout, codec, name if name in SHIPPED else Path(name).stem)
 
 
 def policy_file(name: str) -> Path | None:
     """Where the weights of a trained policy are; None for a rule, or a name that is none."""
-    if name == LEARNED:
-        return SHIPPED
-    return Path(name) if Path(name).suffix == SUFFIX else None
+    return SHIPPED.get(name, Path(name) if Path(name).suffix == SUFFIX else None)
 
 
 def trained_network(name: str) -> "TeamPolicy":
-    """The network of a trained policy, ``LEARNED`` or the path of its file.
+    """The network of a trained policy, one of ``SHIPPED`` or the path of its file.
 
     Raises:
         ValueError: no such name or file, a file that is no policy, or PyTorch is not installed.
     """
     file = policy_file(name)
     if file is None:
-        raise ValueError(f"policy={name!r} is not allowed: {LEARNED!r} or a trained policy's {SUFFIX} file")
+        allowed = f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file"
+        raise ValueError(f"policy={name!r} is not allowed: {allowed}")
     try:
         from agents.learned import load_network
     except ModuleNotFoundError as error:
