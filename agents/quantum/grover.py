@@ -100,7 +100,8 @@ class GroverPlanner:
         fitted, notes = fit_register(problem, "gas", self.oversize, self.max_qubits)
         ising = encode(penalised(fitted, self.penalty_factor))
         if ising.qubits == 0:
-            return self._plan(problem, ising.fixed, started_s, 0, 0, 0, [*notes, "nothing to decide: no circuit"])
+            notes = [*notes, "nothing to decide: no circuit"]
+            return self._plan(problem, ising.fixed, started_s, 0, 0, 0, notes, budget)
         costs = integer_costs(ising, self.value_qubits)
         found = self.search(ising, costs, budget, rng)
         distinct_choices = np.unique(found.choices, axis=0)
@@ -116,7 +117,7 @@ class GroverPlanner:
             choice, notes = greedy_choice(problem), [*notes, "no feasible shot; greedy answer"]
         calls, shots = int(found.calls[-1]), len(found.choices)
         gates = calls * rotation_two_qubit_gates(costs)
-        return self._plan(problem, choice, started_s, calls, shots, gates, notes)
+        return self._plan(problem, choice, started_s, calls, shots, gates, notes, budget)
 
     def search(self, ising: Ising, costs: IntegerCosts, budget: Budget, rng: np.random.Generator) -> Search:
         """Measure, mark what is below, rotate, measure, until calls, shots or time are spent.
@@ -161,9 +162,12 @@ class GroverPlanner:
         shots: int,
         two_qubit_gates: int,
         notes: list[str],
+        budget: Budget,
     ) -> Plan:
         value = problem.cost(choice)
         wall_s = time.perf_counter() - started_s
+        if budget.time_s is not None and wall_s > budget.time_s and not any("time budget" in note for note in notes):
+            notes = [*notes, f"time budget {budget.time_s:g} s exceeded"]
         modelled_s = wall_s
         if shots:
             qpu = as_qpu(self.modelled_on)

@@ -140,6 +140,7 @@ def test_without_rounds_nothing_of_a_policy_changes_and_a_flat_layout_is_refused
 def test_a_critic_that_observes_reads_the_map() -> None:
     torch.manual_seed(1)
     critic, layout, seen = ObservingCritic(NetworkConfig(graph=1)), layout_for(), observed()
+    torch.nn.init.ones_(critic.value.weight)  # a fresh critic says 0
     other = dict(seen, passages=1.0 - seen["passages"])
     values = [critic(layout, torch.from_numpy(layout.join(one)[:, 0])) for one in (seen, other)]
     assert values[0].shape == (3,) and (values[0] != values[1]).all()
