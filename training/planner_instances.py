@@ -196,6 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clinic", type=Path, help="the real clinic's file; without it that building is left out")
     parser.add_argument("--per-cell", type=int, default=8, help="instances per family and size at most")
     given = parser.parse_args(arguments)
+    if given.clinic is None and given.folder == DATA:
+        parser.error(
+            "--clinic: the package's own set has the real clinic's instances; without it name another --folder"
+        )
     buildings = [place for place in BUILDINGS if place[0] != REAL_CLINIC or given.clinic is not None]
     made = make_instances(given.clinic, buildings=buildings, per_cell=given.per_cell)
     words = shlex.join(

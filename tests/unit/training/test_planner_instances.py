@@ -53,6 +53,12 @@ def test_the_command_writes_files_that_load(tmp_path, monkeypatch, capsys):
     assert {(made.source.building, made.source.building_seed) for made in loaded} == {("ward", 0)}
 
 
+def test_the_packages_own_set_is_not_made_without_the_real_clinic(capsys):
+    with pytest.raises(SystemExit):
+        main(["--per-cell", "2"])
+    assert "name another --folder" in capsys.readouterr().err
+
+
 def test_the_real_clinic_needs_its_file():
     with pytest.raises(ValueError, match="needs the file of the real clinic"):
         next(snapshots("real-clinic", 0, None, [0]))
