@@ -149,8 +149,10 @@ class OffloadPlanner:
             gain = max(0.0, floor.value - plan.value) / scale if scale > 0.0 else 0.0
             self.timetable.note(place, size_class(problem), latency_s, gain)
         best = floor if floor.value < plan.value else plan
-        note = f"{place or 'greedy'}: {reason}" + (f"; {plan.note}" if plan.note else "")
-        return self._placed(best, plan, place, latency_s, time.perf_counter() - started_s, note)
+        wall_s = time.perf_counter() - started_s
+        notes = [f"{place or 'greedy'}: {reason}", *([plan.note] if plan.note else [])]
+        note = "; ".join([*notes, *budget.lateness(wall_s, notes)])
+        return self._placed(best, plan, place, latency_s, wall_s, note)
 
     def _placed(self, best: Plan, asked: Plan, place: str, latency_s: float, wall_s: float, note: str) -> PlacedPlan:
         """The better of two plans, with what the asked one cost."""

@@ -31,9 +31,8 @@ def scored_plan(
     """The plan of a classical planner that began at ``time.perf_counter() == started_s``."""
     value = problem.cost(choice)
     wall_s = time.perf_counter() - started_s
-    said = any("budget" in note for note in notes)
-    if budget is not None and budget.time_s is not None and wall_s > budget.time_s and not said:
-        notes += (f"time budget {budget.time_s:g} s exceeded",)
+    if budget is not None:
+        notes += budget.lateness(wall_s, notes)
     return Plan(
         choice=np.asarray(choice, dtype=np.int64),
         value=value,

@@ -5,7 +5,7 @@ pairwise costs per pair of choices, and lower is better. Quantum and classical p
 :class:`Problem` and are scored by the same :meth:`Problem.cost`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -238,6 +238,11 @@ class Budget:
         for name in ("evaluations", "shots"):
             if getattr(self, name) is not None:
                 check_whole(f"budget {name}", getattr(self, name), 1)
+
+    def lateness(self, wall_s: float, notes: Sequence[str]) -> tuple[str, ...]:
+        """What a plan's ``notes`` lack if it took ``wall_s``, more than the budget's time; nothing if they say so."""
+        late = self.time_s is not None and wall_s > self.time_s
+        return (f"time budget {self.time_s:g} s exceeded",) if late and not any("budget" in n for n in notes) else ()
 
 
 @dataclass(frozen=True, eq=False)

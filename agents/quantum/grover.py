@@ -166,8 +166,7 @@ class GroverPlanner:
     ) -> Plan:
         value = problem.cost(choice)
         wall_s = time.perf_counter() - started_s
-        if budget.time_s is not None and wall_s > budget.time_s and not any("time budget" in note for note in notes):
-            notes = [*notes, f"time budget {budget.time_s:g} s exceeded"]
+        notes = [*notes, *budget.lateness(wall_s, notes)]
         modelled_s = wall_s
         if shots:
             qpu = as_qpu(self.modelled_on)
