@@ -19,7 +19,7 @@ help:  ## list the targets
 
 setup: $(VENV)/.stamp  ## install what the demo, the tests and the checks need
 
-setup-all: $(VENV)/.stamp-all  ## the same with Ray, other learners' libraries, and what notebooks and docs need
+setup-all: $(VENV)/.stamp-all  ## the same with Ray, other learners' libraries, and what the docs site needs
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -31,11 +31,11 @@ $(BIN)/python:
 $(VENV)/.stamp: $(PINS) | $(BIN)/python
 	@echo "Installing into $(VENV) (once, a few minutes)"
 	$(PIP) install -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(PIP) install -c constraints.txt -e '.[train,quantum,dev]'
+	$(PIP) install -c constraints.txt -e '.[train,quantum,notebooks,dev]'
 	@touch $@
 
 $(VENV)/.stamp-all: $(VENV)/.stamp
-	@echo "Installing Ray, other learners' libraries, Jupyter's kernel and MkDocs into $(VENV) (once, a few minutes)"
+	@echo "Installing Ray, other learners' libraries and MkDocs into $(VENV) (once, a few minutes)"
 	$(PIP) install -c constraints.txt -e '.[train,quantum,ray,clients,notebooks,docs,dev]'
 	@touch $@
 

@@ -61,7 +61,6 @@ def executed(path: Path) -> tuple[list[dict], float]:
     return [output for outputs in shown for output in outputs], ended - began
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_they_run_without_a_warning_and_show_pictures(path):
     outputs, cpu_s = executed(path)
