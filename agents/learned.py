@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from agents.networks import NetworkConfig, TeamPolicy, deciding
+from agents.blocks import deciding
+from agents.networks import NetworkConfig, TeamPolicy
 from agents.recharging import must_recharge
 from qdt_env.records import require
 from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout

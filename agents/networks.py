@@ -1,4 +1,4 @@
-"""Policies and critics over named blocks of entities: one set of weights for any number of robots, patients and zones.
+"""Policies over named blocks of entities: one set of weights for any number of robots, patients and zones.
 
 A robot's observation is cut into the blocks of ``qdt_env.spaces.ObservationLayout``. Patients and team mates are read
 by one small network each and compared by attention from the robot's own point of view; every patient's action gets its
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from agents.blocks import OUTLOOK, advised_patients, cut, hide, open_slots, outlook
 from agents.graph_networks import MapReader
-from agents.hiding import hidden_columns
 from qdt_env.records import require
 from qdt_env.spaces import (
     CHANNEL_FEATURES,
@@ -24,18 +24,11 @@ from qdt_env.spaces import (
     SERVICES,
     TEAM_FEATURES,
     TIME_FEATURES,
-    TRAVEL_SCALE_S,
     ObservationLayout,
 )
 
-_OPEN, _KNOWN, _NOW, _HANDOVER, _LEFT, _TRAVEL, _TOTAL = (
-    PATIENT_FEATURES.index(name)
-    for name in ("open", "known", "survival_now", "survival_at_handover", "survival_if_left", "travel", "handover")
-)
-_BUSY = SELF_FEATURES.index("busy")
-_DERIVED = 3  # gain, gain per minute, loss per minute
+_OPEN = PATIENT_FEATURES.index("open")
 _EGO = len(SELF_FEATURES) + len(SERVICES) * len(SERVICE_FEATURES) + len(CHANNEL_FEATURES) + len(TIME_FEATURES)
-_MINUTES = TRAVEL_SCALE_S / 60.0
 _FORBIDDEN = -1e9  # logit of a masked action: its probability is 0 in float32
 
 
@@ -110,7 +103,7 @@ class Eyes(nn.Module):
         mapped = width if config.graph else 0
         self.ego = nn.Linear(_EGO + 2 * len(PASSAGE_FEATURES) + 2 * advised + 2 * mapped, hidden)
         self.team = EntityPool(len(TEAM_FEATURES), hidden, width)
-        self.tasks = EntityPool(len(PATIENT_FEATURES) + _DERIVED + 1 + advised + mapped, hidden, width)
+        self.tasks = EntityPool(len(PATIENT_FEATURES) + len(OUTLOOK) + 1 + advised + mapped, hidden, width)
         self.core = nn.Linear(hidden + 4 * width, hidden)
         self.map = MapReader(config.graph, width) if config.graph else None
 
@@ -219,148 +212,3 @@ class TeamPolicy(nn.Module):
                 places.append(column[there])
             core = torch.zeros_like(core).index_copy(0, torch.cat(places), torch.cat(parts))
         return self.logits(core, codes, slots, mask)
-
-
-def _begin_at_zero(*layers: nn.Linear) -> None:
-    """A fresh critic says 0: what it said at random would be bootstrapped from, and set the scale of all returns."""
-    for layer in layers:
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
-
-
-class ObservingCritic(nn.Module):
-    """Value of what one robot observes (IPPO)."""
-
-    def __init__(self, config: NetworkConfig | None = None, advised: bool = False) -> None:
-        """A fresh critic."""
-        super().__init__()
-        config = config or NetworkConfig()
-        self.eyes = Eyes(config, advised)
-        self.value = nn.Linear(config.hidden, 1)
-        _begin_at_zero(self.value)
-
-    def forward(self, layout: ObservationLayout, observation: Tensor) -> Tensor:
-        """(N,) values of observations (N, F)."""
-        core, _, _ = self.eyes(layout, observation, observation.new_zeros(len(observation), layout.patients))
-        return self.value(core)[:, 0]
-
-
-class CentralCritic(nn.Module):
-    """Value for the whole team (MAPPO): of the true state, and of what the deciding robot was told of it.
-
-    The truth alone does not tell a team that knows where to go from one that does not: whoever scouts changes nothing
-    but what is known. Yu et al. 2022 call the two together an agent-specific global state. Only training reads it;
-    nothing leads from it to a policy's action.
-    """
-
-    def __init__(self, config: NetworkConfig | None = None, advised: bool = False) -> None:
-        """A fresh critic."""
-        super().__init__()
-        self.truth, self.known = TruthCritic(config), ObservingCritic(config, advised)
-
-    def forward(self, sizes: tuple[int, int, int, int], layout: ObservationLayout, context: Tensor) -> Tensor:
-        """(N,) values of contexts (N, S + F), true states followed by observations; see :class:`TruthCritic`."""
-        state, observation = context[:, : -layout.size], context[:, -layout.size :]
-        return self.truth(sizes, state) + self.known(layout, observation)
-
-
-class TruthCritic(nn.Module):
-    """Value of the true state: sums over patients, robots, zones and passages."""
-
-    def __init__(self, config: NetworkConfig | None = None) -> None:
-        """A fresh critic."""
-        super().__init__()
-        config = config or NetworkConfig()
-        width, hidden = config.width, config.hidden
-        self.zone, self.robot = nn.Linear(3, width), nn.Linear(9, width)
-        self.context = nn.Linear(3 * width + 2, hidden)
-        self.patient, self.patient_seen_by = nn.Linear(8, width), nn.Linear(hidden, width)
-        self.patient_value, self.value = nn.Linear(width, 1), nn.Linear(hidden, 1)
-        _begin_at_zero(self.patient_value, self.value)
-
-    def forward(self, sizes: tuple[int, int, int, int], state: Tensor) -> Tensor:
-        """(N,) values.
-
-        Args:
-            sizes: zones, passages, patients and robots that the state has room for.
-            state: (N, S) float32, see ``qdt_env.engine.privileged``.
-        """
-        zones, passages, patients, robots = sizes
-        parts = torch.split(state, [3 * zones, passages, 8 * patients, 9 * robots, 1], 1)
-        zone = torch.relu(self.zone(parts[0].reshape(-1, zones, 3))).mean(1)
-        team = torch.relu(self.robot(parts[3].reshape(-1, robots, 9)))
-        shut = parts[1].mean(1, keepdim=True)
-        context = torch.relu(self.context(torch.cat([zone, team.mean(1), team.amax(1), shut, parts[4]], -1)))
-        each = parts[2].reshape(-1, patients, 8)
-        slots = open_slots(each[..., 0] > 0.0)
-        each = each.gather(1, slots[..., None].expand(-1, -1, 8))
-        codes = torch.relu(self.patient(each) + self.patient_seen_by(context)[:, None])
-        worth = self.patient_value(codes)[..., 0] * (each[..., 0] > 0.0)
-        return worth.sum(1) + self.value(context)[:, 0]
-
-
-def open_slots(there: Tensor) -> Tensor:
-    """(N, K) int64 slots, those with patients first and in order, K the most that any of ``there`` (N, P) bool has."""
-    most = int(there.sum(1).max()) if len(there) else 0
-    return torch.argsort(there.to(torch.int8), dim=1, descending=True, stable=True)[:, :most]
-
-
-def outlook(patients: Tensor) -> Tensor:
-    """(..., 3) of patient features (..., 12): what a handover gains, that per minute, what is lost per minute's way.
-
-    The ratios are those that the hand-written ranks use (``agents.heuristics``); a small network divides badly.
-    """
-    gain = patients[..., _HANDOVER] - patients[..., _LEFT]
-    loss = patients[..., _NOW] - patients[..., _LEFT]
-    return torch.stack(
-        [gain, 10.0 * gain / minutes(patients[..., _TOTAL]), 10.0 * loss / minutes(patients[..., _TRAVEL])], -1
-    )
-
-
-def minutes(squashed: Tensor) -> Tensor:
-    """Minutes, at least half a one, from a time feature t / (t + scale)."""
-    return (_MINUTES * squashed / (1.0 - squashed).clamp_min(1e-6)).clamp_min(0.5)
-
-
-def advised_patients(layout: ObservationLayout, observation: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether there is advice and its age (N, 2), and which patient it names (N, P), of observations (N, F)."""
-    block = cut(layout, observation, "advice")[:, 0]
-    given = block[:, :1]
-    slot = torch.round(block[:, 1:2] * layout.patients) - 1.0
-    named = (torch.arange(layout.patients, device=observation.device)[None] == slot) & (given > 0.5)
-    return torch.cat([given, block[:, -2:-1]], 1), named.to(observation.dtype)
-
-
-def cut(layout: ObservationLayout, observation: Tensor, name: str) -> Tensor:
-    """Block ``name`` of observations (..., F) as (..., rows, features), a view.
-
-    Raises:
-        KeyError: no such block.
-    """
-    block = layout.blocks[name]
-    return observation[..., block.start : block.stop].unflatten(-1, (block.rows, len(block.features)))
-
-
-def hide(layout: ObservationLayout, observation: Tensor, names: tuple[str, ...]) -> Tensor:
-    """A copy of the observation with blocks, or single features "block.feature", set to 0.
-
-    Raises:
-        ValueError: no such block or feature; the message lists the names.
-    """
-    if not names:
-        return observation
-    observation = observation.clone()
-    observation[..., torch.from_numpy(hidden_columns(layout, names, "without"))] = 0.0
-    return observation
-
-
-def deciding(layout: ObservationLayout, observation: Tensor, mask: Tensor, commits: bool) -> Tensor:
-    """Which robots have a choice to make, (...) bool, of observations (..., F) and masks (..., A).
-
-    A robot that commits goes on with its task until that is over.
-    """
-    choice = mask.sum(-1) > 1
-    if not commits:
-        return choice
-    busy = cut(layout, observation, "self")[..., 0, _BUSY] > 0.5
-    return choice & ~(busy & (mask[..., 0] == 1))

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents.critics import CentralCritic, ObservingCritic
 from agents.learned import Actor
-from agents.networks import CentralCritic, NetworkConfig, ObservingCritic, TeamPolicy
+from agents.networks import NetworkConfig, TeamPolicy
 from agents.policy import Policy
 from qdt_env.records import require
 from training.collect import (

@@ -5,9 +5,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the networks need PyTorch: make setup-all")
 
+from agents.critics import ObservingCritic  # noqa: E402
 from agents.graph_networks import MapReader, ZoneCodes  # noqa: E402
 from agents.learned import LearnedPolicy  # noqa: E402
-from agents.networks import NetworkConfig, ObservingCritic, TeamPolicy  # noqa: E402
+from agents.networks import NetworkConfig, TeamPolicy  # noqa: E402
 from qdt_env.graph_layout import GraphLayout  # noqa: E402
 from qdt_env.spaces import PATIENT_FEATURES, ActionCodec, ObservationLayout  # noqa: E402
 

@@ -9,8 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
 
+from agents.blocks import cut, deciding, hide, open_slots  # noqa: E402
+from agents.critics import TruthCritic  # noqa: E402
 from agents.learned import Actor, LearnedPolicy, load_network, rounds, save_policy  # noqa: E402
-from agents.networks import NetworkConfig, TeamPolicy, TruthCritic, cut, deciding, hide, open_slots  # noqa: E402
+from agents.networks import NetworkConfig, TeamPolicy  # noqa: E402
 from agents.policies import make_policy  # noqa: E402
 from qdt_env.spaces import PATIENT_FEATURES, SELF_FEATURES, ActionCodec, ObservationLayout  # noqa: E402
 

@@ -9,9 +9,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
 
 from agents.advice_held import with_advice  # noqa: E402
+from agents.blocks import advised_patients  # noqa: E402
 from agents.heuristics import make_policy  # noqa: E402
 from agents.learned import LearnedPolicy, load_network, save_policy  # noqa: E402
-from agents.networks import NetworkConfig, TeamPolicy, advised_patients  # noqa: E402
+from agents.networks import NetworkConfig, TeamPolicy  # noqa: E402
 from qdt_env.engine.episodes import GameConfig  # noqa: E402
 from qdt_env.scenario import load_scenario, with_horizon  # noqa: E402
 from qdt_env.vector_env import Condition, RescueVectorEnv  # noqa: E402
