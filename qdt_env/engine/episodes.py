@@ -1,5 +1,6 @@
 """Episodes: B missions of one scenario in lockstep, as arrays. Every face of the environment stands on this."""
 
+import functools
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -235,8 +236,9 @@ def _steps_looked_back(game: GameConfig) -> int:
     return max(looking_back, default=0) + 1
 
 
+@functools.cache
 def _announce_compilation(kernel: Any) -> None:
-    """Say so when the step's kernel is not on disk yet: compiling takes a while and must not look like a hang."""
+    """Say so, once, where the step's kernel is not on disk yet: compiling is slow and must not look like a hang."""
     cached = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbc")
     if not kernel.signatures and not any(cached):
         print("Compiling the kernels, once per installation: about a minute ...", file=sys.stderr, flush=True)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.engine.episodes import Episodes, GameConfig, _announce_compilation
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.patients import rpm_at
 from qdt_env.physical.state import CARRIED, EMPTY, FREE, HANDED_OVER, TRAPPED
@@ -390,3 +391,16 @@ def test_unknown_names_are_refused(field: str, value: str) -> None:
 def test_impossible_sizes_are_refused(ward: ScenarioConfig, field: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{field}=0"):
         Episodes(ward, GameConfig(), **{field: value})
+
+
+def test_compiling_is_announced_once_and_only_where_nothing_is_stored(tmp_path, capsys):
+    def kernel(name: str) -> Mock:
+        return Mock(signatures=[], stats=Mock(cache_path=str(tmp_path)), py_func=Mock(__name__=name))
+
+    (tmp_path / "phases.stored-12.py311.1.nbc").touch()
+    _announce_compilation(kernel("stored"))
+    assert capsys.readouterr().err == ""
+    fresh = kernel("fresh")
+    _announce_compilation(fresh)
+    _announce_compilation(fresh)
+    assert capsys.readouterr().err.count("Compiling the kernels") == 1
