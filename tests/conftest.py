@@ -1,6 +1,7 @@
 """What all tests share: the real clinic and Hypothesis' settings."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,25 @@ def clinic_path() -> Path:
     if not CLINIC.is_file():
         pytest.skip("the real clinic is not here: ../shared/data/clinic.json, beside the repository")
     return CLINIC
+
+
+@pytest.fixture
+def mistake(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[list[str]], str]:
+    """What ``qdt`` says to wrong arguments in a folder with one file, here.txt: one line, and nothing changes."""
+
+    def said(arguments: list[str]) -> str:
+        from training.cli.main import main
+
+        monkeypatch.chdir(tmp_path)
+        Path("here.txt").write_text("mine", "utf-8")
+        capsys.readouterr()
+        assert main(arguments) == 2
+        out, error = capsys.readouterr()
+        assert error.startswith("error: ") and len(error.strip().splitlines()) == 1 and out == ""
+        assert [path.name for path in tmp_path.iterdir()] == ["here.txt"]
+        assert Path("here.txt").read_text("utf-8") == "mine"
+        return error
+
+    return said

@@ -1,6 +1,7 @@
 """``qdt bench ablations`` as a user meets it: trains, goes on after an interruption, hides, draws, names mistakes."""
 
 import json
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -97,16 +98,5 @@ def test_a_study_is_trained_interrupted_and_gone_on_with(
         (["-o", "here.txt"], "--out='here.txt' is not allowed: a folder"),
     ],
 )
-def test_a_mistake_is_one_clear_line(
-    arguments: list[str],
-    words: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("here.txt").write_text("mine")
-    assert main(["bench", "ablations", *arguments]) == 2
-    said = capsys.readouterr()
-    assert words in said.err and len(said.err.strip().splitlines()) == 1 and said.out == ""
-    assert [path.name for path in tmp_path.iterdir()] == ["here.txt"]
+def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, mistake: Callable[[list[str]], str]) -> None:
+    assert words in mistake(["bench", "ablations", *arguments])
