@@ -1,17 +1,16 @@
 """The picture of ``qdt bench planners``: one sample by size, by coupling, by depth, and under noise."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from agents.quantum.simulator import ANSAETZE
 from training.figures import picture
 from training.noise_study import crossing
-from training.planner_study import DEPTHS, UNIFORM, Shot, summarise
-
-if TYPE_CHECKING:
-    from training.cli.bench_planners import Study
+from training.planner_comparison import Study
+from training.planner_study import summarise
+from training.shot_study import DEPTHS, UNIFORM, Shot
 
 _COLOURS = {
     "swap": "#d55e00", "xy-ring": "#0072b2", "grover": "#009e73", "penalty-x": "#cc79a7", UNIFORM: "#8a8a8a",
@@ -20,7 +19,7 @@ _COLOURS = {
 _DASHES = {"3x3": "--", "3x4": "-", "4x5": "--"}
 
 
-def draw_planners(study: "Study", path: Path) -> None:
+def draw_planners(study: Study, path: Path) -> None:
     """Write the picture to ``path``; its suffix says the format."""
     with picture(path, 2, 2, (12.0, 8.4)) as (_, panels):
         _by_size(panels[0, 0], study)
@@ -34,7 +33,7 @@ def _optimum(shots: list[Shot]) -> float:
     return float(np.mean([shot.optimum for shot in shots])) if shots else float("nan")
 
 
-def _by_size(panel: Any, study: "Study") -> None:
+def _by_size(panel: Any, study: Study) -> None:
     for name, depth in study.samplers:
         y = [_optimum(study.sampled(name, depth, size=size)) for size in study.sizes]
         panel.plot(
@@ -47,7 +46,7 @@ def _by_size(panel: Any, study: "Study") -> None:
     panel.legend(loc="lower left", ncols=2)
 
 
-def _by_coupling(panel: Any, study: "Study") -> None:
+def _by_coupling(panel: Any, study: Study) -> None:
     names = study.planners
     width = 0.8 / max(1, len(study.couplings))
     for k, coupling in enumerate(study.couplings):
@@ -61,7 +60,7 @@ def _by_coupling(panel: Any, study: "Study") -> None:
     panel.legend(loc="upper left", ncols=3)
 
 
-def _by_depth(panel: Any, study: "Study") -> None:
+def _by_depth(panel: Any, study: Study) -> None:
     for name in ANSAETZE:
         for size in ("3x4", "4x5"):
             y = [_optimum(study.sampled(name, depth, size=size)) for depth in DEPTHS]
@@ -76,7 +75,7 @@ def _by_depth(panel: Any, study: "Study") -> None:
     panel.legend(ncols=2)
 
 
-def _by_noise(panel: Any, study: "Study") -> None:
+def _by_noise(panel: Any, study: Study) -> None:
     panel.set_title("Gate errors alone, no decay: a shallow ring overtakes a deep swap mixer")
     if not study.noise:
         panel.text(0.5, 0.5, "not measured", ha="center", va="center", transform=panel.transAxes)

@@ -9,17 +9,8 @@ from agents.planning import Budget, Problem, make_planner
 from agents.planning.instances import load_instances
 from agents.quantum.simulator import ANSAETZE, basis_states
 from training.noise_study import NoiseCurve, crossing, noise_curve, square
-from training.planner_study import (
-    UNIFORM,
-    Sampler,
-    heuristic_shot,
-    label,
-    sample_shots,
-    summarise,
-    truth_of,
-    try_planners,
-    uniform_shot,
-)
+from training.planner_study import label, summarise, truth_of, try_planners
+from training.shot_study import UNIFORM, Sampler, heuristic_shot, sample_shots, uniform_shot
 
 SMALL = load_instances("supply", (3, 4), "medium")[:3]
 
