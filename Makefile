@@ -9,7 +9,7 @@ VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check
 BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
-PINS := setup.cfg pyproject.toml constraints.txt
+PINS := setup.cfg pyproject.toml constraints.txt Makefile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-all demo test test-all check docs bench page clean

@@ -1,11 +1,18 @@
 """Frozen config dataclasses as NumPy records, so that kernels read the same named parameters as people."""
 
 from dataclasses import fields
+from functools import cache
 from typing import Any, get_type_hints
 
 import numpy as np
 
 _SCALARS = {int: np.int32, float: np.float32, bool: np.int8}
+
+
+@cache
+def _annotations(config: type) -> dict[str, Any]:
+    """The types of a config's fields; read once, since every snapshot of a twin makes records of the same configs."""
+    return get_type_hints(config)
 
 
 def record_dtype(config: Any) -> np.dtype:
@@ -14,7 +21,7 @@ def record_dtype(config: Any) -> np.dtype:
     int -> int32, float -> float32, bool -> int8, tuple of numbers -> float32 sub-array. Fields of other types (names,
     paths) stay out: kernels do not read them.
     """
-    hints = get_type_hints(type(config))
+    hints = _annotations(config.__class__)
     described: list[Any] = []
     for field in fields(config):
         value = getattr(config, field.name)
