@@ -14,6 +14,7 @@ from torch import Tensor
 from agents.blocks import deciding
 from agents.networks import NetworkConfig, TeamPolicy
 from agents.recharging import must_recharge
+from agents.second_thoughts import SecondThoughts
 from qdt_env.records import require
 from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 
@@ -60,12 +61,14 @@ class Actor:
         self.policy, self.layout, self.codec = policy, layout, codec
         self._asked_again = np.zeros((rows, layout.robots), np.int64)
         self._remembered = torch.zeros(rows, layout.robots, policy.config.hidden)
+        self._second_thoughts = SecondThoughts(layout)
         self._step = 0
 
     def reset(self) -> None:
         """A new episode in every row."""
         self._asked_again[:] = 0
         self._remembered.zero_()
+        self._second_thoughts.reset()
         self._step = 0
 
     def asked(self, observation: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -93,6 +96,8 @@ class Actor:
         config = self.policy.config
         asked, low = self.asked(observation, mask)
         asked &= self._asked_again <= self._step
+        if config.reconsiders:
+            asked |= self._second_thoughts.due(observation) & ~low
         actions = np.where(mask[..., CONTINUE] == 1, CONTINUE, mask.argmax(-1)).astype(np.int32)
         actions[low] = self.codec.service("recharge")
         chosen = np.zeros((len(mask), self.layout.patients), np.float32)
@@ -109,6 +114,7 @@ class Actor:
                 decisions.action == self.codec.wait, config.patience, 1
             )
             made.append(decisions)
+        self._second_thoughts.note(observation, actions)
         self._step += 1
         return actions, made
 
@@ -218,7 +224,8 @@ def load_network(path: Path) -> tuple[TeamPolicy, dict[str, Any]]:
     except SafetensorError as error:
         raise ValueError(f"policy file {str(path)!r} is damaged or of another kind: {error}") from None
     require(about.get("format") == FORMAT, "policy", str(path), f"a file of format {FORMAT!r}")
-    config = replace(NetworkConfig(), **{**about["network"], "without": tuple(about["network"]["without"])})
+    written = {"reconsiders": False, **about["network"]}  # files older than that setting were trained without it
+    config = replace(NetworkConfig(), **{**written, "without": tuple(written["without"])})
     network = TeamPolicy(config, about["advised"])
     network.load_state_dict(weights)
     return network, about["card"]

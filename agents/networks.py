@@ -43,6 +43,8 @@ class NetworkConfig:
         commits: robots decide only when they are free; a busy one goes on with its task.
         patience: steps after which a robot that chose to wait is asked again.
         in_turn: robots that decide in the same step do so one after the other and see what those before them chose.
+        reconsiders: a robot whose patient turns out to need longer than it thought decides anew
+            (``agents.second_thoughts``), though it commits; choosing the same patient again goes on.
         recharges: a robot whose battery is low goes for a fresh one without being asked (``agents.recharging``).
         without: blocks, or "block.feature", that are hidden from the policy (for ablations).
         graph: rounds of messages over the building as the robot believes it (``agents.graph_networks``); 0: the flat
@@ -55,6 +57,7 @@ class NetworkConfig:
     commits: bool = True
     patience: int = 6
     in_turn: bool = True
+    reconsiders: bool = True
     recharges: bool = True
     without: tuple[str, ...] = ()
     graph: int = 0
