@@ -2,6 +2,7 @@
 
 They differ in one line, the rank. The rest is shared: a robot picks a task when it has none, robots pick one after the
 other so that two do not choose the same patient, batteries are minded, legged robots carry kits, aerial ones scout.
+"gain-replan" picks anew, too, where a patient turns out to need longer work than the robot thought.
 The ranks use nothing but the delivered observation; on an environment with perfect information the same policies see
 the truth, and their names say so.
 """
@@ -12,6 +13,7 @@ import numpy as np
 
 from agents.policy import RandomPolicy, WaitPolicy
 from agents.recharging import must_recharge
+from agents.second_thoughts import SecondThoughts
 from qdt_env.spaces import TRAVEL_SCALE_S, ActionCodec, ObservationLayout
 
 Rank = Callable[["Outlook"], np.ndarray]
@@ -59,7 +61,10 @@ def rank_gain(outlook: Outlook) -> np.ndarray:
 
 
 class GreedyPolicy:
-    """Every free robot takes the allowed patient with the highest rank that nobody has taken."""
+    """Every free robot takes the allowed patient with the highest rank that nobody has taken.
+
+    With ``replans`` a robot is free, too, when it learns that its patient needs longer work than it thought.
+    """
 
     def __init__(
         self,
@@ -68,6 +73,7 @@ class GreedyPolicy:
         layout: ObservationLayout,
         codec: ActionCodec,
         perfect_information: bool = False,
+        replans: bool = False,
     ) -> None:
         """A policy ``name`` with the given rank; ``codec`` must be of task control.
 
@@ -79,24 +85,30 @@ class GreedyPolicy:
         self.rank, self.layout, self.codec = rank, layout, codec
         self.perfect_information = perfect_information
         self.name = f"perfect-{name}" if perfect_information else name
+        self._second_thoughts = SecondThoughts(layout) if replans else None
 
     def act(self, observation: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """See :class:`agents.policy.Policy`."""
+        busy = self.layout.feature(observation, "self", "busy")[..., 0] > 0.5
+        if self._second_thoughts is not None:
+            busy &= ~self._second_thoughts.due(observation)
         episodes, robots = mask.shape[:2]
         actions = np.zeros((episodes, robots), np.int32)
         taken = np.zeros((episodes, self.layout.patients), bool)
         for r in range(robots):
-            actions[:, r] = self._choose(observation[:, r], mask[:, r], taken)
+            actions[:, r] = self._choose(observation[:, r], mask[:, r], taken, busy[:, r])
             chosen = actions[:, r] - 1
             is_patient = (chosen >= 0) & (chosen < self.layout.patients)
             taken[np.flatnonzero(is_patient), chosen[is_patient]] = True
+        if self._second_thoughts is not None:
+            self._second_thoughts.note(observation, actions)
         return actions
 
-    def _choose(self, observation: np.ndarray, mask: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    def _choose(self, observation: np.ndarray, mask: np.ndarray, taken: np.ndarray, busy: np.ndarray) -> np.ndarray:
         """Actions (B,) of one robot."""
         own = self.layout.slice(observation, "self")[:, 0]
         tracked, aerial = own[:, 1] > 0.5, own[:, 2] > 0.5
-        carrying, busy = own[:, 5] > 0.5, own[:, 16] > 0.5
+        carrying = own[:, 5] > 0.5
         outlook = Outlook(self.layout, observation)
         patients = mask[:, 1 : 1 + self.layout.patients] == 1
         free = patients & ~taken & ~outlook.claimed
@@ -132,7 +144,8 @@ class GreedyPolicy:
 
 
 _RANKS: dict[str, Rank] = {"nearest": rank_nearest, "critical": rank_most_critical, "gain": rank_gain}
-POLICY_NAMES = ("wait", "random", *_RANKS, "perfect-random", *(f"perfect-{name}" for name in _RANKS))
+_REPLANNING = "gain-replan"
+POLICY_NAMES = ("wait", "random", *_RANKS, _REPLANNING, "perfect-random", *(f"perfect-{name}" for name in _RANKS))
 
 
 def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> RandomPolicy | WaitPolicy | GreedyPolicy:
@@ -149,4 +162,6 @@ def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> Ran
     kind = name.removeprefix("perfect-")
     if kind == "random":
         return RandomPolicy(layout, codec, perfect)
+    if kind == _REPLANNING:
+        return GreedyPolicy(rank_gain, kind, layout, codec, replans=True)
     return GreedyPolicy(_RANKS[kind], kind, layout, codec, perfect)

@@ -68,7 +68,6 @@ class Actor:
         """A new episode in every row."""
         self._asked_again[:] = 0
         self._remembered.zero_()
-        self._second_thoughts.reset()
         self._step = 0
 
     def asked(self, observation: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
