@@ -104,6 +104,9 @@ class PpoConfig:
         require(0.0 <= self.trace <= 1.0, "trace", self.trace, "a number in [0, 1]")
 
 
+_SHAPE = ("width", "hidden", "memory", "graph", "without", "advised")  # what weights are made for
+
+
 class ReturnScale(nn.Module):
     """Running mean and deviation of returns; critics learn what is left (value normalisation)."""
 
@@ -150,13 +153,13 @@ class Learner:
         self.optimiser = self._fresh_optimiser()
 
     def start_from(self, network: TeamPolicy) -> None:
-        """Begin with the weights of another policy; the critic starts anew.
+        """Begin with the weights of another policy; the critic starts anew. When robots are asked may differ.
 
         Raises:
-            ValueError: a policy of another shape, or one that differs in taking advice.
+            ValueError: a policy of another shape, or one that is shown other things.
         """
         mine, theirs = ({**asdict(one.config), "advised": one.advised} for one in (self.policy, network))
-        differing = [f"{name} {theirs[name]!r}, not {mine[name]!r}" for name in mine if mine[name] != theirs[name]]
+        differing = [f"{name} {theirs[name]!r}, not {mine[name]!r}" for name in _SHAPE if mine[name] != theirs[name]]
         require(not differing, "start", "; ".join(differing), "a policy of the network that is trained")
         self.policy.load_state_dict(network.state_dict())
 

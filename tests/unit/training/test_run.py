@@ -92,6 +92,8 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
     assert all(
         torch.equal(value, load_network(first)[0].state_dict()[n]) for n, value in learner.policy.state_dict().items()
     )
+    steadfast = replace(short.network, reconsiders=not short.network.reconsiders)
+    Learner(replace(short, network=steadfast)).start_from(load_network(first)[0])
     with pytest.raises(ValueError, match="start there .*first.*, here None"):
         train_run(tmp_path / "whole", MIX, short, resume=True)
     with pytest.raises(ValueError, match="width 8, not 16"):
