@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agents.networks import TeamPolicy
 
 SUFFIX = ".safetensors"
-LEARNED = "learned"  # trained on wards
+LEARNED = "learned"  # trained on wards, then on clinics
 SHIPPED = {file.stem: file for file in sorted((Path(__file__).parent / "data").glob(f"*{SUFFIX}"))}
 POLICY_NAMES = (*heuristics.POLICY_NAMES, *SHIPPED)
 
