@@ -4,9 +4,10 @@ A source is any function that returns so many bits: :class:`SimulatedSource` for
 operating system's generator) for keys that are to be secret outside a simulation.
 
 The entropy of a source is a claim about its physics, made by whoever assessed it; nothing here estimates it. The health
-tests of NIST SP 800-90B (2018), section 4.4, notice when the source has failed since, with a false alarm rate of
-alpha = 2^-20 per test. Statistical test suites such as SP 800-22 say nothing about entropy (a seeded generator passes
-them), so none is used for a claim.
+tests of NIST SP 800-90B (2018), section 4.4, notice when the source has failed since, with a false alarm rate alpha per
+test: a good source of full entropy stops about every 2^21 bits at alpha = 2^-20, every 2^41 at 2^-40, and its user then
+calls :meth:`RandomGenerator.reset`. Statistical test suites such as SP 800-22 say nothing about entropy (a seeded
+generator passes them), so none is used for a claim.
 """
 
 import math
@@ -22,7 +23,8 @@ from qdt_env.security.qkd.amplification import seed_bits, toeplitz
 
 Source = Callable[[int], np.ndarray]
 
-FALSE_ALARM_LOG2 = 20  # alpha = 2^-20
+ALPHA = 2.0**-20  # false alarms per test, the standard's largest
+LEAST_ALPHA = 2.0**-40
 WINDOW = 1024  # W of the adaptive proportion test for binary sources
 STARTUP_BITS = 4096  # tested and thrown away after a start; at least 1,024 are asked for
 _LAST, _RUN, _REFERENCE, _HITS, _POSITION = range(5)
@@ -34,28 +36,30 @@ class HealthTestFailed(Exception):
     """The noise source does not behave as assessed; no bits are given out until :meth:`RandomGenerator.reset`."""
 
 
-def repetition_cutoff(min_entropy: float) -> int:
+def repetition_cutoff(min_entropy: float, alpha: float = ALPHA) -> int:
     """C = 1 + ceil(-log2(alpha) / H): so many equal samples in a row are a failure (SP 800-90B, 4.4.1).
 
     Args:
         min_entropy: assessed entropy H per bit, (0, 1].
+        alpha: chance of a false alarm per test, [2^-40, 2^-20].
 
     Raises:
-        ValueError: H outside its range.
+        ValueError: an argument outside its range.
     """
-    return 1 + math.ceil(FALSE_ALARM_LOG2 / _checked_entropy(min_entropy))
+    return 1 + math.ceil(-math.log2(_checked_alpha(alpha)) / _checked_entropy(min_entropy))
 
 
-def proportion_cutoff(min_entropy: float) -> int:
+def proportion_cutoff(min_entropy: float, alpha: float = ALPHA) -> int:
     """C = 1 + critbinom(W, 2^-H, 1 - alpha): so many equal samples among W are a failure (SP 800-90B, 4.4.2).
 
     Args:
         min_entropy: assessed entropy H per bit, (0, 1].
+        alpha: chance of a false alarm per test, [2^-40, 2^-20].
 
     Raises:
-        ValueError: H outside its range.
+        ValueError: an argument outside its range.
     """
-    return 1 + int(binom.isf(2.0**-FALSE_ALARM_LOG2, WINDOW, 2.0 ** -_checked_entropy(min_entropy)))
+    return 1 + int(binom.isf(_checked_alpha(alpha), WINDOW, 2.0 ** -_checked_entropy(min_entropy)))
 
 
 def _checked_entropy(min_entropy: float) -> float:
@@ -63,6 +67,13 @@ def _checked_entropy(min_entropy: float) -> float:
     if not 0 < min_entropy <= 1:
         raise ValueError(f"min_entropy: got {min_entropy}, allowed: (0, 1]")
     return min_entropy
+
+
+def _checked_alpha(alpha: float) -> float:
+    """The rate of false alarms, if the standard allows it."""
+    if not LEAST_ALPHA <= alpha <= ALPHA:
+        raise ValueError(f"alpha: got {alpha}, allowed: [2^-40, 2^-20]")
+    return alpha
 
 
 @dataclass(frozen=True)
@@ -146,10 +157,10 @@ def _watch(bits, repetition, proportion, state):
 class HealthTests:
     """The continuous tests of SP 800-90B on a stream of bits: repetition count and adaptive proportion."""
 
-    def __init__(self, min_entropy: float) -> None:
-        """Begin with a source of an assessed entropy (0, 1] per bit."""
-        self.repetition_cutoff = repetition_cutoff(min_entropy)
-        self.proportion_cutoff = proportion_cutoff(min_entropy)
+    def __init__(self, min_entropy: float, alpha: float = ALPHA) -> None:
+        """Begin with a source of an assessed entropy (0, 1] per bit; alpha as for :func:`repetition_cutoff`."""
+        self.repetition_cutoff = repetition_cutoff(min_entropy, alpha)
+        self.proportion_cutoff = proportion_cutoff(min_entropy, alpha)
         self._state = np.zeros(5, np.int64)
         self.restart()
 
@@ -185,6 +196,7 @@ class RandomGenerator:
         min_entropy: float,
         block_bits: int = 16_384,
         eps: float = 2.0**-64,
+        alpha: float = ALPHA,
     ) -> None:
         """Start the source and test its first ``STARTUP_BITS`` bits, which are not used.
 
@@ -194,6 +206,7 @@ class RandomGenerator:
             min_entropy: assessed entropy H per bit of the source given those before it, (0, 1].
             block_bits: n, raw bits of a block.
             eps: distance from uniform of a block, (0, 1).
+            alpha: chance of a false alarm per health test, [2^-40, 2^-20].
 
         Raises:
             HealthTestFailed: the start-up test failed.
@@ -206,7 +219,7 @@ class RandomGenerator:
             raise ValueError(f"block_bits: got {block_bits}, allowed: more than {2 * math.log2(1 / eps) / min_entropy}")
         self._source, self._block_bits = source, block_bits
         self._seed = extractor_seed.integers(0, 2, seed_bits(block_bits, self.output_bits), dtype=np.uint8)
-        self._tests = HealthTests(min_entropy)
+        self._tests = HealthTests(min_entropy, alpha)
         self._ready = np.empty(0, np.uint8)
         self.reset()
 

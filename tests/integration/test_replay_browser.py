@@ -222,7 +222,7 @@ def test_what_does_not_hold_is_not_shown_as_true(browser: Any, ward: Path, damag
         assert 0 < visit.step() < 180
         visit.shoot("ward-cut")
     else:
-        words = "was altered: the content of record" if damage == "altered" else "no recording of version 1"
+        words = "was altered: the" if damage == "altered" else "no recording of version 1"
         assert words in visit.text("#notice") and "not shown" in visit.text("#notice")
         assert not visit.page.is_visible("#app") and not visit.page.is_visible("#player")
     visit.close()

@@ -168,7 +168,9 @@ def test_the_system_source_gives_fresh_bits():
     first, second = system_source(1_001), system_source(1_001)
     assert first.shape == (1_001,) and set(np.unique(first)) == {0, 1}
     assert not np.array_equal(first, second)
-    assert len(RandomGenerator(system_source, generator(13), min_entropy=1.0).bytes(32)) == 32
+    # At the smallest alpha, as the system's bits differ in every run: a false alarm in 2^-26 of them, not in 2^-7.
+    made = RandomGenerator(system_source, generator(13), min_entropy=1.0, alpha=2.0**-40)
+    assert len(made.bytes(32)) == 32
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,8 @@ def test_the_system_source_gives_fresh_bits():
         ({"min_entropy": 0.0}, r"min_entropy: got 0.0, allowed: \(0, 1\]"),
         ({"min_entropy": 1.1}, "min_entropy: got 1.1"),
         ({"eps": 0.0}, "eps: got 0.0"),
+        ({"alpha": 2.0**-19}, r"alpha: got .*, allowed: \[2\^-40, 2\^-20\]"),
+        ({"alpha": 2.0**-41}, "alpha: got"),
         ({"block_bits": 100}, "block_bits: got 100, allowed: more than 142"),
     ],
 )

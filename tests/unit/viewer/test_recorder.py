@@ -188,7 +188,7 @@ def test_cut_and_altered_files(tmp_path: Path) -> None:
     (tmp_path / "head.qdr").write_bytes(data[:100])
     with pytest.raises(RecordingError, match="cut before its first state"):
         read_recording(tmp_path / "head.qdr")
-    (tmp_path / "bad.qdr").write_bytes(data[:3000] + b"!" + data[3001:])
+    (tmp_path / "bad.qdr").write_bytes(data[:3000] + bytes([data[3000] ^ 1]) + data[3001:])
     with pytest.raises(RecordingError, match=r"altered after it was written: record \d+"):
         read_recording(tmp_path / "bad.qdr")
 
