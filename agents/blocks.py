@@ -1,4 +1,4 @@
-"""What networks read from observations: blocks by name, which patients are open, who has a choice to make."""
+"""What networks read from observations: blocks by name, what a patient promises, who has a choice to make."""
 
 import torch
 from torch import Tensor
@@ -13,12 +13,6 @@ _NOW, _HANDOVER, _LEFT, _TRAVEL, _TOTAL = (
 )
 _BUSY = SELF_FEATURES.index("busy")
 _MINUTES = TRAVEL_SCALE_S / 60.0
-
-
-def open_slots(there: Tensor) -> Tensor:
-    """(N, K) int64 slots, those with patients first and in order, K the most that any of ``there`` (N, P) bool has."""
-    most = int(there.sum(1).max()) if len(there) else 0
-    return torch.argsort(there.to(torch.int8), dim=1, descending=True, stable=True)[:, :most]
 
 
 def outlook(patients: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from agents.blocks import open_slots
+from agents.entities import present, score
 from agents.networks import Eyes, NetworkConfig
 from qdt_env.spaces import ObservationLayout
 
@@ -78,9 +78,9 @@ class TruthCritic(nn.Module):
         team = torch.relu(self.robot(parts[3].reshape(-1, robots, 9)))
         shut = parts[1].mean(1, keepdim=True)
         context = torch.relu(self.context(torch.cat([zone, team.mean(1), team.amax(1), shut, parts[4]], -1)))
-        each = parts[2].reshape(-1, patients, 8)
-        slots = open_slots(each[..., 0] > 0.0)
-        each = each.gather(1, slots[..., None].expand(-1, -1, 8))
-        codes = torch.relu(self.patient(each) + self.patient_seen_by(context)[:, None])
-        worth = self.patient_value(codes)[..., 0] * (each[..., 0] > 0.0)
-        return worth.sum(1) + self.value(context)[:, 0]
+        every = parts[2].reshape(-1, patients, 8)
+        open_ = present(every[..., 0] > 0.0)
+        own = self.patient(open_.of(every))
+        worth = score(own, self.patient_seen_by(context), self.patient_value.weight[0], open_.first)
+        worth = context.new_zeros(len(state)).index_add(0, open_.row, worth + self.patient_value.bias)
+        return worth + self.value(context)[:, 0]

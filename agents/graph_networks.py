@@ -57,16 +57,18 @@ class MapReader(nn.Module):
         super().__init__()
         self.codes = ZoneCodes(rounds, width)
 
-    def forward(self, zones: Tensor, ways: Tensor, edges: Tensor, patient_zones: Tensor) -> tuple[Tensor, Tensor]:
-        """Own zone's code beside the maximum over all zones, (N, 2 W), and codes at K patients' zones, (N, K, W).
+    def forward(
+        self, zones: Tensor, ways: Tensor, edges: Tensor, whose: Tensor, places: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Own zone's code beside the maximum over all zones, (N, 2 W), and codes at M patients' zones, (M, W).
 
         Args:
             zones, ways, edges: as of :class:`ZoneCodes`.
-            patient_zones: (N, K) zone of each patient, -1 unknown; the code is then 0.
+            whose: (M,) int64, the row of each patient.
+            places: (M,) zone of each patient, -1 unknown; the code is then 0.
         """
         codes, there = self.codes(zones, ways, edges)
         here = (codes * zones[..., _HERE, None]).sum(1)
         whole = (codes * there[..., None]).amax(1)
-        places = patient_zones.long()
-        at = codes.gather(1, places.clamp_min(0)[..., None].expand(-1, -1, codes.shape[-1]))
-        return torch.cat([here, whole], -1), at * (places >= 0)[..., None]
+        at = codes.flatten(0, 1).index_select(0, whose * codes.shape[1] + places.long().clamp_min(0))
+        return torch.cat([here, whole], -1), at * (places >= 0)[:, None]

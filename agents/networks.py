@@ -6,13 +6,13 @@ logit from that patient's own code. Reordering patients therefore reorders their
 what was learned on a ward can be asked on a hospital.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from agents.blocks import OUTLOOK, advised_patients, cut, hide, open_slots, outlook
+from agents.blocks import OUTLOOK, advised_patients, cut, hide, outlook
+from agents.entities import Present, attend, present, score
 from agents.graph_networks import MapReader
 from qdt_env.records import require
 from qdt_env.spaces import (
@@ -82,17 +82,10 @@ class EntityPool(nn.Module):
         super().__init__()
         self.own, self.seen_by = nn.Linear(features, width), nn.Linear(ego, width, bias=False)
         self.query = nn.Linear(ego, width, bias=False)
-        self.scale = 1.0 / math.sqrt(width)
 
-    def forward(self, entities: Tensor, there: Tensor, ego: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes (N, E, W) and pool (N, 2 W) of entities (N, E, features), ``there`` (N, E) bool, ego (N, ego)."""
-        codes = torch.relu(self.own(entities) + self.seen_by(ego)[:, None])
-        if entities.shape[1] == 0:
-            return codes, codes.new_zeros(len(ego), 2 * codes.shape[-1])
-        scores = (codes * self.query(ego)[:, None]).sum(-1) * self.scale
-        weights = torch.softmax(scores.masked_fill(~there, _FORBIDDEN), -1) * there
-        codes = codes * there[..., None]
-        return codes, torch.cat([(weights[..., None] * codes).sum(1), codes.amax(1)], -1)
+    def forward(self, entities: Tensor, first: Tensor, ego: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Codes (M, W) and pools (N, W) twice, of entities (M, features) that begin at ``first``; ego (N, ego)."""
+        return attend(self.own(entities), self.seen_by(ego), self.query(ego), first)
 
 
 class Eyes(nn.Module):
@@ -110,10 +103,8 @@ class Eyes(nn.Module):
         self.core = nn.Linear(hidden + 4 * width, hidden)
         self.map = MapReader(config.graph, width) if config.graph else None
 
-    def forward(self, layout: ObservationLayout, observation: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Code of the situation (N, H), codes of K patients (N, K, W) and their slots (N, K).
-
-        Only as many patients are looked at as one observation has open at most; empty slots cost nothing.
+    def forward(self, layout: ObservationLayout, observation: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Present]:
+        """Code of the situation (N, H), codes (M, W) of the open patients, and whose they are.
 
         Args:
             layout: of the observations.
@@ -124,23 +115,25 @@ class Eyes(nn.Module):
         own = [cut(layout, observation, name).flatten(1) for name in ("self", "services", "channel", "time")]
         passages = cut(layout, observation, "passages")
         mates = cut(layout, observation, "team")
-        patients = cut(layout, observation, "tasks")
-        slots = open_slots(patients[..., _OPEN] > 0.5)
-        patients = patients.gather(1, slots[..., None].expand(-1, -1, patients.shape[-1]))
-        entities = [patients, outlook(patients), chosen.gather(1, slots)[..., None]]
+        near = present(mates[..., 0] > 0.5)
+        tasks = cut(layout, observation, "tasks")
+        open_ = present(tasks[..., _OPEN] > 0.5)
+        patients = open_.of(tasks)
+        entities = [patients, outlook(patients), open_.of(chosen)[:, None]]
         if self.advised:
             given, advised = advised_patients(layout, observation)
             own.append(given)
-            entities.append(advised.gather(1, slots)[..., None])
+            entities.append(open_.of(advised)[:, None])
         if self.map is not None:
             drawn = [cut(layout, observation, name) for name in ("zones", "ways", "edges")]
-            around, at = self.map(*drawn, cut(layout, observation, "patient_zones")[..., 0].gather(1, slots))
+            places = open_.of(cut(layout, observation, "patient_zones")[..., 0])
+            around, at = self.map(*drawn, open_.row, places)
             own.append(around)
             entities.append(at)
         ego = torch.relu(self.ego(torch.cat([*own, passages.mean(1), passages.amax(1)], -1)))
-        _, team = self.team(mates, mates[..., 0] > 0.5, ego)
-        codes, tasks = self.tasks(torch.cat(entities, -1), patients[..., _OPEN] > 0.5, ego)
-        return torch.relu(self.core(torch.cat([ego, team, tasks], -1))), codes, slots
+        _, *team = self.team(near.of(mates), near.first, ego)
+        codes, *waiting = self.tasks(torch.cat(entities, -1), open_.first, ego)
+        return torch.relu(self.core(torch.cat([ego, *team, *waiting], -1))), codes, open_
 
 
 class TeamPolicy(nn.Module):
@@ -162,14 +155,12 @@ class TeamPolicy(nn.Module):
         for last in (self.patient, self.others):
             nn.init.orthogonal_(last.weight, 0.01)  # a fresh policy is close to uniform over what is allowed
 
-    def logits(self, core: Tensor, codes: Tensor, slots: Tensor, mask: Tensor) -> Tensor:
-        """(N, A) logits, ``_FORBIDDEN`` where ``mask`` (N, A) is 0, of codes (N, H), (N, K, W) and slots (N, K)."""
-        seen = torch.relu(self.patient_code(codes) + self.patient_seen_by(core)[:, None])
-        worth = self.patient(seen)[..., 0]
+    def logits(self, core: Tensor, codes: Tensor, open_: Present, mask: Tensor) -> Tensor:
+        """(N, A) logits, ``_FORBIDDEN`` where ``mask`` (N, A) is 0, of codes (N, H) and (M, W) of the open patients."""
+        worth = score(self.patient_code(codes), self.patient_seen_by(core), self.patient.weight[0], open_.first)
         if self.recall is not None:
-            worth = worth + (codes * self.recall(core)[:, None]).sum(-1)
-        patients = mask.shape[1] - 1 - len(SERVICES)
-        each = core.new_zeros(len(core), patients).scatter(1, slots, worth)
+            worth = worth + (codes * self.recall(core).index_select(0, open_.row)).sum(-1)
+        each = core.new_zeros(len(core), mask.shape[1] - 1 - len(SERVICES)).index_put((open_.row, open_.slot), worth)
         others = self.others(core)
         return torch.cat([others[:, :1], each, others[:, 1:]], -1).masked_fill(mask == 0, _FORBIDDEN)
 
@@ -185,10 +176,10 @@ class TeamPolicy(nn.Module):
             chosen: (N, P) float32, see :class:`Eyes`.
             remembered: (N, H) of the robots' last decisions, zeros at first; not read without memory.
         """
-        core, codes, slots = self.eyes(layout, observation, chosen)
+        core, codes, open_ = self.eyes(layout, observation, chosen)
         if self.memory is not None:
             core = remembered = self.memory(core, remembered)
-        return self.logits(core, codes, slots, mask), remembered
+        return self.logits(core, codes, open_, mask), remembered
 
     def replay(
         self,
@@ -204,7 +195,7 @@ class TeamPolicy(nn.Module):
             layout, observation, mask, chosen: as of :meth:`forward`.
             sequences: (Q, L) int64, each robot's decisions in order, -1 after the last; not read without memory.
         """
-        core, codes, slots = self.eyes(layout, observation, chosen)
+        core, codes, open_ = self.eyes(layout, observation, chosen)
         if self.memory is not None:
             remembered, parts, places = core.new_zeros(len(sequences), core.shape[1]), [], []
             for column in sequences.T:
@@ -214,4 +205,4 @@ class TeamPolicy(nn.Module):
                 parts.append(remembered)
                 places.append(column[there])
             core = torch.zeros_like(core).index_copy(0, torch.cat(places), torch.cat(parts))
-        return self.logits(core, codes, slots, mask)
+        return self.logits(core, codes, open_, mask)

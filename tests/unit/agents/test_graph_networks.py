@@ -113,12 +113,14 @@ def test_own_and_patients_places_are_looked_up() -> None:
     seen = {name: torch.from_numpy(part) for name, part in observed().items()}
     parts = seen["zones"][:, 0], seen["passages"][:, 0], seen["edges"]
     codes, there = reader.codes(*parts)
-    around, at = reader(*parts, seen["patient_zones"][:, 0])
+    places = seen["patient_zones"][:, 0]
+    around, at = reader(*parts, torch.arange(3).repeat_interleave(PATIENTS), places.flatten())
+    at = at.unflatten(0, (3, PATIENTS))
     here = seen["zones"][:, 0, :, -1].argmax(1)
     assert there.all() and torch.equal(around[:, :8], codes[torch.arange(3), here])
     assert torch.equal(around[:, 8:], codes.amax(1)) and not at[:, -1].any()
     for k in range(PATIENTS - 1):
-        assert torch.equal(at[:, k], codes[torch.arange(3), seen["patient_zones"][:, 0, k]])
+        assert torch.equal(at[:, k], codes[torch.arange(3), places[:, k]])
 
 
 def test_without_rounds_nothing_of_a_policy_changes_and_a_flat_layout_is_refused() -> None:

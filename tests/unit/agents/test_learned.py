@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
 
-from agents.blocks import cut, deciding, hide, open_slots  # noqa: E402
+from agents.blocks import cut, deciding, hide  # noqa: E402
 from agents.critics import TruthCritic  # noqa: E402
 from agents.learned import Actor, LearnedPolicy, load_network, rounds, save_policy  # noqa: E402
 from agents.networks import NetworkConfig, TeamPolicy  # noqa: E402
@@ -70,12 +70,6 @@ def test_empty_slots_and_more_robots_change_nothing_but_the_size() -> None:
     one, other = asked(policy, seen), asked(policy, wide, larger)
     assert torch.allclose(one[:, :5], other[:, :5], atol=1e-5)
     assert torch.allclose(one[:, -6:], other[:, -6:], atol=1e-5)
-
-
-def test_only_open_slots_are_looked_at_in_their_order() -> None:
-    there = torch.tensor([[False, True, False, True], [False, False, False, True]])
-    assert open_slots(there)[0].tolist() == [1, 3] and open_slots(there)[1, 0] == 3
-    assert open_slots(torch.zeros(3, 4, dtype=torch.bool)).shape == (3, 0)
 
 
 def test_a_policy_that_sees_nobody_still_answers() -> None:
