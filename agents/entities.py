@@ -59,7 +59,6 @@ def attend(own: Tensor, seen_by: Tensor, query: Tensor, first: Tensor) -> tuple[
     Returns:
         Codes (M, W), means (N, W) and maxima (N, W).
     """
-    _check(own, seen_by, first)
     return cast(tuple[Tensor, Tensor, Tensor], _Attend.apply(own, seen_by, query, first))
 
 
@@ -75,59 +74,62 @@ def score(own: Tensor, seen_by: Tensor, direction: Tensor, first: Tensor) -> Ten
     Raises:
         ValueError: another number of entities or of rows than ``first`` tells.
     """
-    _check(own, seen_by, first)
     return cast(Tensor, _Score.apply(own, seen_by, direction, first))
 
 
-def _check(own: Tensor, seen_by: Tensor, first: Tensor) -> None:
-    """The kernels trust that everything fits."""
-    require(len(own) == int(first[-1]), "own", tuple(own.shape), f"{int(first[-1])} entities, as first says")
-    require(len(seen_by) == len(first) - 1, "seen_by", tuple(seen_by.shape), f"{len(first) - 1} rows, as first says")
+def _arrays(own: Tensor, seen_by: Tensor, other: Tensor, first: Tensor, *rest: Tensor) -> list[np.ndarray]:
+    """The tensors' memory; entities and rows fit, as the kernels trust.
+
+    Raises:
+        ValueError: they do not.
+    """
+    entities, rows, _, begins, *_ = arrays = _memory(own, seen_by, other, first, *rest)
+    require(len(entities) == begins[-1], "own", entities.shape, f"{begins[-1]} entities, as first says")
+    require(len(rows) == len(begins) - 1, "seen_by", rows.shape, f"{len(begins) - 1} rows, as first says")
+    return arrays
+
+
+def _memory(*tensors: Tensor) -> list[np.ndarray]:
+    return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
 class _Attend(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, own: Tensor, seen_by: Tensor, query: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        codes, weights = torch.empty_like(own), own.new_empty(len(own))
-        mean, most = torch.empty_like(seen_by), torch.empty_like(seen_by)
+        codes, weights = torch.empty(own.shape, dtype=own.dtype), torch.empty(own.shape[:1], dtype=own.dtype)
+        mean, most = torch.empty((2, *query.shape), dtype=own.dtype)
         _attend(*_arrays(own, seen_by, query, first, codes, weights, mean, most))
-        ctx.save_for_backward(codes, weights, query, mean, most, first)
+        ctx.save_for_backward(codes, weights, mean, most, query, first)
         return codes, mean, most
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        codes, weights, query = ctx.saved_tensors[:3]
-        found = torch.empty_like(codes), torch.empty_like(query), torch.empty_like(query)
-        _attend_backward(*_arrays(*ctx.saved_tensors, *gradients, *found))
+        codes, _, mean, *_ = ctx.saved_tensors
+        found = torch.empty_like(codes), torch.empty_like(mean), torch.empty_like(mean)
+        _attend_backward(*_memory(*ctx.saved_tensors, *gradients, *found))
         return *found, None
 
 
 class _Score(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, own: Tensor, seen_by: Tensor, direction: Tensor, first: Tensor) -> Tensor:
-        scores = own.new_empty(len(own))
+        scores = torch.empty(own.shape[:1], dtype=own.dtype)
         _score(*_arrays(own, seen_by, direction, first, scores))
         ctx.save_for_backward(own, seen_by, direction, first)
         return scores
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        own, seen_by, direction, first = ctx.saved_tensors
-        found = torch.empty_like(own), torch.empty_like(seen_by), torch.empty_like(direction)
-        _score_backward(*_arrays(own, seen_by, direction, first, *gradients, *found))
+        found = [torch.empty(one.shape, dtype=one.dtype) for one in ctx.saved_tensors[:3]]
+        _score_backward(*_memory(*ctx.saved_tensors, *gradients, *found))
         return *found, None
 
 
-def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    """The tensors' memory."""
-    return [tensor.detach().contiguous().numpy() for tensor in tensors]
-
-
 # Sums may be reordered, so that they use vector registers; everything else is as written.
-_kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
+kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
 
 
-@_kernel
+@kernel
 def _attend(own, seen_by, query, first, codes, weights, mean, most):
     rows, width = seen_by.shape
     scale, zero = own.dtype.type(1.0 / math.sqrt(width)), own.dtype.type(0.0)
@@ -154,8 +156,8 @@ def _attend(own, seen_by, query, first, codes, weights, mean, most):
                 mean[n, w] += weights[m] * codes[m, w]
 
 
-@_kernel
-def _attend_backward(codes, weights, query, mean, most, first, by_code, by_mean, by_most, by_own, by_seen, by_query):
+@kernel
+def _attend_backward(codes, weights, mean, most, query, first, by_code, by_mean, by_most, by_own, by_seen, by_query):
     rows, width = query.shape
     scale, zero = codes.dtype.type(1.0 / math.sqrt(width)), codes.dtype.type(0.0)
     for n in range(rows):
@@ -178,7 +180,7 @@ def _attend_backward(codes, weights, query, mean, most, first, by_code, by_mean,
                 by_seen[n, w] += by_own[m, w]
 
 
-@_kernel
+@kernel
 def _score(own, seen_by, direction, first, scores):
     rows, width = seen_by.shape
     zero = own.dtype.type(0.0)
@@ -190,7 +192,7 @@ def _score(own, seen_by, direction, first, scores):
             scores[m] = total
 
 
-@_kernel
+@kernel
 def _score_backward(own, seen_by, direction, first, by_score, by_own, by_seen, by_direction):
     rows, width = seen_by.shape
     zero = own.dtype.type(0.0)

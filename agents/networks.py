@@ -11,24 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from agents.blocks import OUTLOOK, advised_patients, cut, hide, outlook
-from agents.entities import Present, attend, present, score
+from agents.blocks import cut, hide
+from agents.entities import Present, attend, score
 from agents.graph_networks import MapReader
+from agents.sight import ALONG, own_size, patient_size, read
 from qdt_env.records import require
-from qdt_env.spaces import (
-    CHANNEL_FEATURES,
-    PASSAGE_FEATURES,
-    PATIENT_FEATURES,
-    SELF_FEATURES,
-    SERVICE_FEATURES,
-    SERVICES,
-    TEAM_FEATURES,
-    TIME_FEATURES,
-    ObservationLayout,
-)
+from qdt_env.spaces import SERVICES, TEAM_FEATURES, ObservationLayout
 
-_OPEN = PATIENT_FEATURES.index("open")
-_EGO = len(SELF_FEATURES) + len(SERVICES) * len(SERVICE_FEATURES) + len(CHANNEL_FEATURES) + len(TIME_FEATURES)
 _FORBIDDEN = -1e9  # logit of a masked action: its probability is 0 in float32
 
 
@@ -97,9 +86,9 @@ class Eyes(nn.Module):
         self.config, self.advised = config, advised
         hidden, width = config.hidden, config.width
         mapped = width if config.graph else 0
-        self.ego = nn.Linear(_EGO + 2 * len(PASSAGE_FEATURES) + 2 * advised + 2 * mapped, hidden)
+        self.ego = nn.Linear(own_size(advised) + 2 * mapped, hidden)
         self.team = EntityPool(len(TEAM_FEATURES), hidden, width)
-        self.tasks = EntityPool(len(PATIENT_FEATURES) + len(OUTLOOK) + 1 + advised + mapped, hidden, width)
+        self.tasks = EntityPool(patient_size(advised) + mapped, hidden, width)
         self.core = nn.Linear(hidden + 4 * width, hidden)
         self.map = MapReader(config.graph, width) if config.graph else None
 
@@ -112,28 +101,18 @@ class Eyes(nn.Module):
             chosen: (N, P) float32, how many robots before this one chose the patient in this very step.
         """
         observation = hide(layout, observation, self.config.without)
-        own = [cut(layout, observation, name).flatten(1) for name in ("self", "services", "channel", "time")]
-        passages = cut(layout, observation, "passages")
-        mates = cut(layout, observation, "team")
-        near = present(mates[..., 0] > 0.5)
-        tasks = cut(layout, observation, "tasks")
-        open_ = present(tasks[..., _OPEN] > 0.5)
-        patients = open_.of(tasks)
-        entities = [patients, outlook(patients), open_.of(chosen)[:, None]]
-        if self.advised:
-            given, advised = advised_patients(layout, observation)
-            own.append(given)
-            entities.append(open_.of(advised)[:, None])
+        seen = read(layout, observation, chosen, self.advised)
+        own, patients = seen.own, seen.patients
         if self.map is not None:
             drawn = [cut(layout, observation, name) for name in ("zones", "ways", "edges")]
-            places = open_.of(cut(layout, observation, "patient_zones")[..., 0])
-            around, at = self.map(*drawn, open_.row, places)
-            own.append(around)
-            entities.append(at)
-        ego = torch.relu(self.ego(torch.cat([*own, passages.mean(1), passages.amax(1)], -1)))
-        _, *team = self.team(near.of(mates), near.first, ego)
-        codes, *waiting = self.tasks(torch.cat(entities, -1), open_.first, ego)
-        return torch.relu(self.core(torch.cat([ego, *team, *waiting], -1))), codes, open_
+            places = seen.open.of(cut(layout, observation, "patient_zones")[..., 0])
+            around, at = self.map(*drawn, seen.open.row, places)
+            own = torch.cat([own[:, :-ALONG], around, own[:, -ALONG:]], -1)
+            patients = torch.cat([patients, at], -1)
+        ego = torch.relu(self.ego(own))
+        _, *team = self.team(seen.mates, seen.mates_first, ego)
+        codes, *waiting = self.tasks(patients, seen.open.first, ego)
+        return torch.relu(self.core(torch.cat([ego, *team, *waiting], -1))), codes, seen.open
 
 
 class TeamPolicy(nn.Module):

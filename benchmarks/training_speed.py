@@ -5,7 +5,7 @@
     python benchmarks/training_speed.py --peer-python ../peers/bin/python   # BenchMARL from there; see _benchmarl.py
     python benchmarks/training_speed.py --quick         # seconds: only to see that it runs
 
-Ours is what ``qdt train`` does by default on the ward: MAPPO, its network, 128 missions an iteration. BenchMARL's is
+Ours is what ``qdt train`` does by default on the ward: MAPPO, its network, 256 missions an iteration. BenchMARL's is
 MAPPO on VMAS navigation, 3 agents in 60 worlds, with as many gradient steps per agent-step as ours (4 of 1,500
 world-steps in an iteration of 6,000) and with its default number (675 of 400). All take turns, an iteration each, so
 that they meet the same noise; everyone has made one iteration before. "times" is the median over the turns of our
@@ -38,7 +38,7 @@ from training.ppo import Learner, PpoConfig, train
 from training.run import MissionMix
 
 AIM, AIM_TIMES = 40_000, 5.0  # agent-steps/s on two threads, and times BenchMARL's; set before anything was built
-SETTINGS = PpoConfig(iterations=200, learning_rate=2e-3, entropy=3e-3)  # those of qdt train
+SETTINGS = PpoConfig(iterations=200, learning_rate=2e-3, entropy=3e-3, minibatches=8)  # those of qdt train
 EQUAL, DEFAULT = "BenchMARL, 4 gradient steps", "BenchMARL, its defaults"
 Figures = dict[str, Any]
 
@@ -46,7 +46,7 @@ Figures = dict[str, Any]
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Agent-steps per second of training, collecting and updating.")
-    parser.add_argument("--rows", type=int, default=MissionMix.rows, help="missions an iteration (default: 128)")
+    parser.add_argument("--rows", type=int, default=MissionMix.rows, help="missions an iteration (default: 256)")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of either side (default: 1 2)")
     parser.add_argument("--repeats", type=int, default=5, help="iterations that are timed (default: 5)")
     parser.add_argument("--default-repeats", type=int, default=2, help="of BenchMARL's defaults (default: 2)")

@@ -43,7 +43,7 @@ class MissionMix:
     first_building: int = 0
     suite: str = "qkd"
     threats: tuple[str, ...] = ("mixed",)
-    rows: int = 128
+    rows: int = 256
     max_cycles: int | None = None
     advisor: str | None = None
 

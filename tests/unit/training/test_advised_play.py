@@ -9,10 +9,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
 
 from agents.advice_held import with_advice  # noqa: E402
-from agents.blocks import advised_patients  # noqa: E402
 from agents.heuristics import make_policy  # noqa: E402
 from agents.learned import LearnedPolicy, load_network, save_policy  # noqa: E402
 from agents.networks import NetworkConfig, TeamPolicy  # noqa: E402
+from agents.sight import ALONG, read  # noqa: E402
 from qdt_env.engine.episodes import GameConfig  # noqa: E402
 from qdt_env.scenario import load_scenario, with_horizon  # noqa: E402
 from qdt_env.vector_env import Condition, RescueVectorEnv  # noqa: E402
@@ -60,7 +60,9 @@ def test_the_network_reads_the_block_as_the_wrapper_writes_it() -> None:
     rule = make_policy("nearest", env.layout, env.codec)
     for _ in range(STEPS):
         observation, held = seen["observation"], env._held
-        there, named = advised_patients(env.layout, torch.from_numpy(observation.reshape(9, -1)))
+        sight = read(env.layout, torch.from_numpy(observation.reshape(9, -1)), torch.zeros(9, 24), advised=True)
+        there = sight.own[:, -ALONG - 2 : -ALONG]
+        named = torch.zeros(9, 24).index_put((sight.open.row, sight.open.slot), sight.patients[:, -1])
         shown = env.layout.feature(observation, "advice", "given")[..., 0].reshape(9) > 0.5
         patient, age = held.patient.reshape(9), held.age_steps.reshape(9)
         assert np.array_equal(there[:, 0].numpy() > 0.5, shown)
