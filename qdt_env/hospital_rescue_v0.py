@@ -372,7 +372,8 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         for agent in agents:
             r = self._row[agent]
             info: dict[str, Any] = _INFO.copy()
-            info.update(zip(ROBOT_INFO, rows[r], strict=True))
+            for name, value in zip(ROBOT_INFO, rows[r], strict=True):  # faster than update() from pairs
+                info[name] = value
             info.update(metrics)
             if masks is not None:
                 info["action_mask"] = masks[r]
