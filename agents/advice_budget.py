@@ -1,5 +1,6 @@
 """What advice has cost: one record per plan, and their sums."""
 
+import statistics
 from dataclasses import dataclass, field
 
 from agents.planning import Plan, Problem
@@ -96,6 +97,11 @@ class Spent:
         for record in self.records:
             places[record.where] = places.get(record.where, 0) + 1
         return places
+
+    @property
+    def usual_ms(self) -> float:
+        """Median wall time of a plan [ms], 0 without plans; a mean would tell how long the first one compiled."""
+        return 1e3 * statistics.median(record.wall_s for record in self.records) if self.records else 0.0
 
     def total(self, name: str) -> float:
         """Sum of a numeric field of the records, such as "shots" or "wall_s"."""

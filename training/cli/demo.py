@@ -229,7 +229,7 @@ def _planner(missions: Missions) -> tuple[str, ...]:
     n = missions.seeds.size
     circuits = sum(record.evaluations for record in spent.records if record.shots)
     quantum = (f"{spent.total('shots') / n:,.0f}", f"{circuits / n:.1f}") if circuits else ("", "")
-    return (f"{spent.plans / n:.1f}", *quantum, f"{1e3 * spent.total('wall_s') / max(spent.plans, 1):.2f}")
+    return (f"{spent.plans / n:.1f}", *quantum, f"{spent.usual_ms:.2f}")
 
 
 def _caption(missions: Missions) -> str:

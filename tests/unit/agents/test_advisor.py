@@ -55,6 +55,14 @@ def test_each_robot_is_sent_to_its_own_patient() -> None:
     assert advice.value.sum() == pytest.approx(-60.0 * record.cost, rel=1e-5)
 
 
+def test_the_usual_time_of_a_plan_is_not_that_of_the_first() -> None:
+    one = advisor()
+    assert one.spent.usual_ms == 0.0
+    one.consult(ASK, picture)
+    one.spent.records[:] = [replace(one.spent.records[0], wall_s=wall_s) for wall_s in (4.0, 0.001, 0.003)]
+    assert one.spent.usual_ms == pytest.approx(3.0)
+
+
 def test_plans_are_made_when_a_robot_begins_to_ask_and_at_the_cadence() -> None:
     one = advisor(every_steps=4)
     plans = []
