@@ -59,7 +59,10 @@ def attend(own: Tensor, seen_by: Tensor, query: Tensor, first: Tensor) -> tuple[
     Returns:
         Codes (M, W), means (N, W) and maxima (N, W).
     """
-    return cast(tuple[Tensor, Tensor, Tensor], _Attend.apply(own, seen_by, query, first))
+    if torch.is_grad_enabled():
+        return cast(tuple[Tensor, Tensor, Tensor], _Attend.apply(own, seen_by, query, first))
+    codes, _, mean, most = _attended(own, seen_by, query, first)
+    return codes, mean, most
 
 
 def score(own: Tensor, seen_by: Tensor, direction: Tensor, first: Tensor) -> Tensor:
@@ -74,7 +77,9 @@ def score(own: Tensor, seen_by: Tensor, direction: Tensor, first: Tensor) -> Ten
     Raises:
         ValueError: another number of entities or of rows than ``first`` tells.
     """
-    return cast(Tensor, _Score.apply(own, seen_by, direction, first))
+    if torch.is_grad_enabled():
+        return cast(Tensor, _Score.apply(own, seen_by, direction, first))
+    return _scored(own, seen_by, direction, first)
 
 
 def _arrays(own: Tensor, seen_by: Tensor, other: Tensor, first: Tensor, *rest: Tensor) -> list[np.ndarray]:
@@ -93,12 +98,24 @@ def _memory(*tensors: Tensor) -> list[np.ndarray]:
     return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
+def _attended(own: Tensor, seen_by: Tensor, query: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Codes, attention weights (M,), means and maxima."""
+    codes, weights = torch.empty(own.shape, dtype=own.dtype), torch.empty(own.shape[:1], dtype=own.dtype)
+    mean, most = torch.empty(query.shape, dtype=own.dtype), torch.empty(query.shape, dtype=own.dtype)
+    _attend(*_arrays(own, seen_by, query, first, codes, weights, mean, most))
+    return codes, weights, mean, most
+
+
+def _scored(own: Tensor, seen_by: Tensor, direction: Tensor, first: Tensor) -> Tensor:
+    scores = torch.empty(own.shape[:1], dtype=own.dtype)
+    _score(*_arrays(own, seen_by, direction, first, scores))
+    return scores
+
+
 class _Attend(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, own: Tensor, seen_by: Tensor, query: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        codes, weights = torch.empty(own.shape, dtype=own.dtype), torch.empty(own.shape[:1], dtype=own.dtype)
-        mean, most = torch.empty((2, *query.shape), dtype=own.dtype)
-        _attend(*_arrays(own, seen_by, query, first, codes, weights, mean, most))
+        codes, weights, mean, most = _attended(own, seen_by, query, first)
         ctx.save_for_backward(codes, weights, mean, most, query, first)
         return codes, mean, most
 
@@ -113,10 +130,8 @@ class _Attend(torch.autograd.Function):
 class _Score(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, own: Tensor, seen_by: Tensor, direction: Tensor, first: Tensor) -> Tensor:
-        scores = torch.empty(own.shape[:1], dtype=own.dtype)
-        _score(*_arrays(own, seen_by, direction, first, scores))
         ctx.save_for_backward(own, seen_by, direction, first)
-        return scores
+        return _scored(own, seen_by, direction, first)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

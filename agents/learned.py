@@ -131,7 +131,7 @@ class Actor:
             mask = mask.copy()
             mask[:, CONTINUE] = 0  # a free robot has nothing to go on with; idling is "wait"
         remembers = self.policy.memory is not None  # taking and putting back costs as much as a layer
-        with torch.no_grad():
+        with torch.inference_mode():
             logits, remembered = self.policy(
                 self.layout,
                 torch.from_numpy(observation),

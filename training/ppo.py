@@ -253,7 +253,7 @@ class Learner:
 
     def _all_values(self, env: VectorTask, context: np.ndarray) -> np.ndarray:
         """(N,) normalised values of contexts (N, C), in pieces that fit the cache."""
-        with torch.no_grad():
+        with torch.inference_mode():
             pieces = torch.from_numpy(context).split(max(1, CACHED // context.shape[1]))
             return torch.cat([self.values(env, piece) for piece in pieces]).double().numpy()
 
