@@ -66,15 +66,13 @@ class Ours:
 
     def __init__(self, threads: int, rows: int, cycles: int | None) -> None:
         """Missions of ``rows`` rows, ``cycles`` steps long where not the scenario's own."""
-        self.threads = threads
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1)
         self.env = MissionMix(rows=rows, max_cycles=cycles).make_env(threads)
-        self.learner = Learner(SETTINGS)
+        self.learner = Learner(SETTINGS, threads=threads)
         self._iterations = train(self.env, self.learner)
 
     def repeat(self) -> Figures:
         """One iteration."""
-        torch.set_num_threads(self.threads)
         wall, cpu = time.perf_counter(), time.process_time()
         rollout, figures = next(self._iterations)
         cpu_s, wall_s = time.process_time() - cpu, time.perf_counter() - wall

@@ -9,6 +9,7 @@ is resumed from a checkpoint goes on exactly as if it had not been interrupted.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
@@ -36,6 +37,7 @@ from training.collect import (
 ALGORITHMS = ("mappo", "ippo")
 TRAINING_SEEDS = 1 << 40  # missions of training have seeds from here on; evaluation stays below
 
+_FIGURES = ("policy_loss", "value_loss", "entropy", "kl", "clipped")  # of a gradient step
 CACHED = 1 << 19  # numbers of observation in a piece: with its activations it stays in a core's share of the cache
 
 
@@ -142,8 +144,8 @@ class Learner:
         iteration: how many iterations were made.
     """
 
-    def __init__(self, config: PpoConfig, advised: bool = False) -> None:
-        """A fresh learner; the same config gives the same weights."""
+    def __init__(self, config: PpoConfig, advised: bool = False, threads: int = 1) -> None:
+        """A fresh learner; the same config gives the same weights, on any number of threads (at most two are used)."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.policy = TeamPolicy(config.network, advised)
@@ -151,6 +153,7 @@ class Learner:
             self.critic: nn.Module = critic(config.network, advised)
         self.config, self.scale, self.iteration = config, ReturnScale(), 0
         self.optimiser = self._fresh_optimiser()
+        self._side_by_side = map if threads == 1 else ThreadPoolExecutor(2).map
 
     def start_from(self, network: TeamPolicy) -> None:
         """Begin with the weights of another policy; the critic starts anew. When robots are asked may differ.
@@ -210,27 +213,24 @@ class Learner:
         return {**means, "explained_variance": explained, "passes": len(figures) / config.minibatches}
 
     def _step(self, env: VectorTask, part: "_Batch", imitates: bool, entropy_weight: float) -> dict[str, float]:
-        """One gradient step, its gradient summed over pieces that fit the cache."""
+        """One gradient step. Policy and critic share no weights, so each may have a thread of its own."""
         self.optimiser.zero_grad(set_to_none=True)
-        figures: dict[str, float] = {}
-        for piece in part.pieces():
-            share = piece.advantage.size / part.advantage.size
-            loss, about = self._loss(env, piece, imitates, entropy_weight)
-            (loss * share).backward()
-            figures = {name: figures.get(name, 0.0) + share * value for name, value in about.items()}
+        pieces = list(part.pieces())
+        policy = partial(self._policy_loss, env, imitates=imitates, entropy_weight=entropy_weight)
+        found: dict[str, float] = {}
+        for about in self._side_by_side(partial(_gradients, pieces), (policy, partial(self._value_loss, env))):
+            found |= about
         for module in (self.policy, self.critic):
             nn.utils.clip_grad_norm_(module.parameters(), self.config.max_gradient)
         self.optimiser.step()
-        return figures
+        return {name: found[name] for name in _FIGURES}
 
-    def _loss(
+    def _policy_loss(
         self, env: VectorTask, part: "_Batch", imitates: bool, entropy_weight: float
     ) -> tuple[Tensor, dict[str, float]]:
-        """The loss of some decisions, and figures about it."""
+        """The policy's loss on some decisions, and figures about it."""
         config, rollout = self.config, part.rollout
-        observation, mask, chosen, context = (
-            torch.from_numpy(a) for a in (rollout.observation, rollout.mask, rollout.chosen, rollout.context)
-        )
+        observation, mask, chosen = (torch.from_numpy(a) for a in (rollout.observation, rollout.mask, rollout.chosen))
         logits = self.policy.replay(env.layout, observation, mask, chosen, torch.from_numpy(rollout.sequences))
         likelihood = torch.log_softmax(logits, -1)
         taken = likelihood.gather(1, torch.from_numpy(rollout.action)[:, None])[:, 0]
@@ -238,18 +238,21 @@ class Learner:
         ratio = torch.exp(taken - torch.from_numpy(rollout.log_probability))
         advantage = torch.from_numpy(part.advantage).float()
         clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
-        policy_loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
+        loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
         if imitates:
-            policy_loss, ratio = -taken.mean(), torch.ones_like(ratio)
-        error = self.values(env, context) - torch.from_numpy(part.target).float()
-        value_loss = nn.functional.huber_loss(error, torch.zeros_like(error), delta=5.0)
-        loss = policy_loss + config.value_weight * value_loss - entropy_weight * entropy
-        with torch.no_grad():
-            return loss, {
-                "policy_loss": float(policy_loss), "value_loss": float(value_loss), "entropy": float(entropy),
-                "kl": float((ratio - 1.0 - torch.log(ratio)).mean()),
-                "clipped": float(((ratio - 1.0).abs() > config.clip).float().mean()),
-            }  # fmt: skip
+            loss, ratio = -taken.mean(), torch.ones_like(ratio)
+        ratio = ratio.detach()
+        return loss - entropy_weight * entropy, {
+            "policy_loss": float(loss.detach()), "entropy": float(entropy.detach()),
+            "kl": float((ratio - 1.0 - torch.log(ratio)).mean()),
+            "clipped": float(((ratio - 1.0).abs() > config.clip).float().mean()),
+        }  # fmt: skip
+
+    def _value_loss(self, env: VectorTask, part: "_Batch") -> tuple[Tensor, dict[str, float]]:
+        """The critic's loss on some decisions, and its figure."""
+        error = self.values(env, torch.from_numpy(part.rollout.context)) - torch.from_numpy(part.target).float()
+        loss = nn.functional.huber_loss(error, torch.zeros_like(error), delta=5.0)
+        return self.config.value_weight * loss, {"value_loss": float(loss.detach())}
 
     def _all_values(self, env: VectorTask, context: np.ndarray) -> np.ndarray:
         """(N,) normalised values of contexts (N, C), in pieces that fit the cache."""
@@ -292,8 +295,11 @@ class _Batch:
     def pieces(self) -> Iterator["_Batch"]:
         """The same decisions, robots kept whole, in parts of about ``CACHED`` numbers of observation."""
         robots = len(self.rollout.sequences)
-        for some in np.array_split(np.arange(robots), min(robots, 1 + self.rollout.observation.size // CACHED)):
-            yield self.part(some)
+        parts = min(robots, 1 + self.rollout.observation.size // CACHED)
+        if parts == 1:
+            yield self
+        else:
+            yield from (self.part(some) for some in np.array_split(np.arange(robots), parts))
 
     def part(self, robots: np.ndarray) -> "_Batch":
         """The decisions of some robots, rows of ``sequences`` in ascending order."""
@@ -304,6 +310,18 @@ class _Batch:
         renamed[table >= 0] = np.arange(where.size)
         kept = {name: getattr(self.rollout, name)[where] for name in PER_DECISION}
         return _Batch(replace(self.rollout, sequences=renamed, **kept), self.advantage[where], self.target[where])
+
+
+def _gradients(pieces: list[_Batch], loss_of: Callable[[_Batch], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
+    """Sum the gradients of a loss over pieces that fit the cache; returns the means of its figures."""
+    decisions = sum(piece.advantage.size for piece in pieces)
+    figures: dict[str, float] = {}
+    for piece in pieces:
+        share = piece.advantage.size / decisions
+        loss, about = loss_of(piece)
+        (loss * share).backward()
+        figures = {name: figures.get(name, 0.0) + share * value for name, value in about.items()}
+    return figures
 
 
 def train(

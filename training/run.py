@@ -118,7 +118,8 @@ def train_run(
         minutes: stop after this long; None: not before all iterations are done.
         stop_after: stop when this many iterations are done, though the config's schedule is longer.
         save_every_s: seconds between two checkpoints.
-        threads: of the environment and of torch; with 1 a run repeats bit for bit.
+        threads: of the environment; from 2 on policy and critic also learn side by side. They change nothing but the
+            time: torch itself keeps to one, since its operations here are too small to be shared.
         scalars: gets every figure of every iteration too.
         progress: called after each iteration with its number and figures.
 
@@ -132,9 +133,9 @@ def train_run(
     require(resume or not taken, "out", str(folder), "a folder without a run, or --resume to go on with it")
     apart = mix.buildings * len(mix.threats) * config.repeats
     require(mix.rows % apart == 0, "rows", mix.rows, f"a multiple of {apart}, buildings x threats x repeats")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     env = mix.make_env(threads, config.network.graph > 0)
-    learner = Learner(config, advised=mix.advisor is not None)
+    learner = Learner(config, mix.advisor is not None, threads)
     about: dict[str, Any] = {"missions": asdict(mix) | {"threats": list(mix.threats)}, "teacher": teacher}
     if start is not None:
         about["start"] = start

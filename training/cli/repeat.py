@@ -67,7 +67,7 @@ def training_config(mix: Any, learner: Any, teacher: str, start: str | None, thr
         mix: ``training.run.MissionMix``; ``learner``: ``training.ppo.PpoConfig``.
         teacher: whom the first iterations imitate.
         start: trained policy whose weights it began with.
-        threads: with 1 the run repeats bit for bit.
+        threads: of the run; they change its time alone.
     """
     began = None if start is None else {"policy": start, "sha256": checkpoint_digest(start)}
     return {
@@ -89,20 +89,21 @@ def play_training(config: dict[str, Any], results: Any) -> tuple[dict[str, Any],
     """Train again, in a folder that is thrown away.
 
     Raises:
-        ValueError: the run had more than one thread, or the policy that it began with is not there.
+        ValueError: the policy that it began with is not there.
     """
     from agents.networks import NetworkConfig
     from training.ppo import PpoConfig
     from training.run import MissionMix, train_run
 
     missions, learner, threads = config["missions"], config["learner"], config["threads"]
-    require(threads == 1, "threads of the card", threads, "1: with more a run does not repeat bit for bit")
     mix = MissionMix(**{**missions, "threats": tuple(missions["threats"])})
     hidden = tuple(learner["network"]["without"])
     network = NetworkConfig(**{**learner["network"], "without": hidden})
     settings = PpoConfig(**{**learner, "network": network})
     teacher, start = config["teacher"], (config.get("start") or {}).get("policy")
     with tempfile.TemporaryDirectory() as folder:
-        policy = train_run(Path(folder), mix, settings, teacher=teacher, start=start, stop_after=results["iterations"])
+        policy = train_run(
+            Path(folder), mix, settings, teacher=teacher, start=start, stop_after=results["iterations"], threads=threads
+        )
         results = training_results(policy.parent)
     return training_config(mix, settings, teacher, start, threads), results

@@ -42,7 +42,7 @@ def train(
     graph: Annotated[int, typer.Option(min=0, help="Rounds of messages over the believed map; 0: no map.")] = 0,
     every_step: Annotated[bool, typer.Option("--every-step", help="Busy robots may change their minds.")] = False,
     without: Annotated[str, typer.Option(help="Hide trust, ages, blocks or block.feature, with commas.")] = "",
-    threads: Annotated[int, typer.Option(min=1, help="With 1 a run repeats bit for bit.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="More change the time alone, not the run.")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
     seed: Seed = 0,

@@ -56,6 +56,13 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> N
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_more_threads_change_nothing_but_the_time(tmp_path: Path) -> None:
+    one, other = (train_run(tmp_path / str(threads), MIX, CONFIG, threads=threads) for threads in (1, 2))
+    assert curve(tmp_path / "1") == curve(tmp_path / "2")
+    states = [load_network(path)[0].state_dict() for path in (one, other)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
 TRAINING = """
 import sys
 from pathlib import Path
