@@ -22,6 +22,8 @@ from training.ppo import Learner, PpoConfig, train
 
 SHOWN = ("score", "lives_saved", "survivors", "handed_over", "robots_lost", "stale_decisions", "key_bits")
 
+_ROWS_BY_ZONES = ((60, 256), (450, 64), (10**9, 16))
+
 
 @dataclass(frozen=True)
 class MissionMix:
@@ -83,6 +85,17 @@ class MissionMix:
             return GraphMissions(RescueVectorEnv(self.rows, conditions=conditions, observation="graph", **kinds))
         env = RescueVectorEnv(self.rows, conditions=conditions, **kinds)
         return env if self.advisor is None else AdvisedTask(env, self.advisor)
+
+
+def usual_rows(scenario: str, apart: int) -> int:
+    """Missions of a batch that learn fast and fit into memory, fewer the larger the building; a multiple of ``apart``.
+
+    Raises:
+        ValueError: no such scenario.
+    """
+    zones = load_scenario(scenario).building.n_zones
+    usual = next(rows for most, rows in _ROWS_BY_ZONES if zones < most)
+    return max(usual // apart, 1) * apart
 
 
 class Scalars(Protocol):

@@ -24,19 +24,21 @@ def train(
     suite: Suite = "qkd",
     threats: Annotated[str, typer.Option(help="Presets with commas, shared among the missions.")] = "mixed",
     algorithm: Annotated[str, typer.Option(help="mappo (central critic) or ippo.")] = "mappo",
-    iterations: Annotated[int, typer.Option("--iterations", "-n", min=1, help="Batches of missions.")] = 200,
-    rows: Annotated[int, typer.Option(min=1, help="Missions per batch.")] = 256,
+    iterations: Annotated[int, typer.Option("--iterations", "-n", min=1, help="Batches of missions.")] = 240,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Missions per batch; without, by the building's size.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long.")] = None,
     imitate: Annotated[str | None, typer.Option(help=f"Warm start: imitate one of {', '.join(_TEACHERS)}.")] = None,
     imitated: Annotated[int, typer.Option(min=1, help="Batches of imitation.")] = 20,
     start: Annotated[str | None, typer.Option(help="Warm start: a trained policy's file, or learned.")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Missions that play the same seed, to tell luck from skill.")] = 4,
+    repeats: Annotated[int, typer.Option(min=1, help="Missions that play the same seed, to tell luck from skill.")] = 8,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over a batch.")] = 4,
-    minibatches: Annotated[int, typer.Option(min=1, help="Gradient steps per pass.")] = 8,
+    minibatches: Annotated[int, typer.Option(min=1, help="Gradient steps per pass.")] = 4,
     trace: Annotated[float, typer.Option(help="Lambda of the advantage estimates, per decision.")] = 0.9,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam, at the start.")] = 2e-3,
-    entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 3e-3,
-    objective: Annotated[str, typer.Option(help="lives or score.")] = "lives",
+    learning_rate: Annotated[float, typer.Option(help="Of Adam, at the start.")] = 4e-3,
+    entropy: Annotated[float, typer.Option(help="Weight of the entropy bonus, at the start.")] = 8e-3,
+    objective: Annotated[str, typer.Option(help="lives or score.")] = "score",
     advisor: Annotated[str | None, typer.Option(help="Planner whose advice the robots observe: greedy, ...")] = None,
     memory: Annotated[bool, typer.Option("--memory", help="A recurrent policy.")] = False,
     graph: Annotated[int, typer.Option(min=0, help="Rounds of messages over the believed map; 0: no map.")] = 0,
@@ -49,17 +51,19 @@ def train(
 ) -> None:
     """Train one network for all robots; an interrupted run goes on with --resume exactly as if it had not been.
 
-    Examples: `qdt train -o runs/ward --minutes 20` · `qdt train -o runs/clinic --scenario clinic --buildings 8
-    --imitate gain --minutes 120` · `qdt compare gain runs/ward/policy.safetensors -n 64`
+    Examples: `qdt train -o runs/ward` · `qdt train -o runs/clinic --scenario clinic --buildings 8 --start learned-ward
+    --minutes 60` · `qdt compare gain runs/ward/policy.safetensors -n 64`
     """
     require(imitate is None or imitate in _TEACHERS, "imitate", imitate, f"one of {', '.join(_TEACHERS)}")
     try:
         from agents.networks import NetworkConfig
         from training.ppo import PpoConfig
-        from training.run import MissionMix, train_run
+        from training.run import MissionMix, train_run, usual_rows
     except ModuleNotFoundError as error:
         raise ValueError(f"qdt train needs {error.name}: pip install 'qdt-env[train]'") from None
-    mix = MissionMix(scenario, buildings, 0, suite, tuple(threats.split(",")), rows, advisor=advisor)
+    presets = tuple(threats.split(","))
+    rows = rows or usual_rows(scenario, buildings * len(presets) * repeats)
+    mix = MissionMix(scenario, buildings, 0, suite, presets, rows, advisor=advisor)
     hidden = features_of([name for name in without.split(",") if name], advised=advisor is not None)
     warm = min(imitated, iterations) if imitate else 0
     config = PpoConfig(
