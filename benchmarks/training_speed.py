@@ -5,13 +5,12 @@
     python benchmarks/training_speed.py --peer-python ../peers/bin/python   # BenchMARL from there; see _benchmarl.py
     python benchmarks/training_speed.py --quick         # seconds: only to see that it runs
 
-Ours is what ``qdt train`` does by default on the ward, with 8 minibatches a pass instead of 4: MAPPO, its network, 256
-missions an iteration. BenchMARL's is
-MAPPO on VMAS navigation, 3 agents in 60 worlds, with as many gradient steps per agent-step as ours (4 of 1,500
-world-steps in an iteration of 6,000) and with its default number (675 of 400). All take turns, an iteration each, so
-that they meet the same noise; everyone has made one iteration before. "times" is the median over the turns of our
-agent-steps per second of wall time beside theirs on as many threads, in brackets per CPU second of the process. A
-mission's step counts for each robot still in play.
+Ours is what ``qdt train`` does by default on the ward, but with 8 minibatches a pass instead of 4: MAPPO, its network,
+256 missions an iteration. BenchMARL's is MAPPO on VMAS navigation, 3 agents in 60 worlds, with as many gradient steps
+per agent-step as ours (4 of 1,500 world-steps in an iteration of 6,000) and with its default number (675 of 400). All
+take turns, an iteration each, so that they meet the same noise; everyone has made one iteration before. "times" is the
+median over the turns of our agent-steps per second of wall time beside theirs on as many threads, in brackets per CPU
+second of the process. A mission's step counts for each robot still in play.
 """
 
 import argparse
@@ -59,7 +58,7 @@ def arguments() -> argparse.Namespace:
     check_file(chosen.json, "--json")
     chosen.cycles = None
     if chosen.quick:
-        chosen.rows, chosen.repeats, chosen.default_repeats, chosen.cycles = 4, 2, 0, 20
+        chosen.rows, chosen.repeats, chosen.default_repeats, chosen.cycles = 8, 2, 0, 20
     return chosen
 
 

@@ -148,7 +148,7 @@ def test_a_stopped_training_run_is_repeated_as_far_as_it_came(
 ) -> None:
     pytest.importorskip("torch")
     out = tmp_path / "stopped"
-    options = ["-n", "5", "--rows", "4", "--minutes", "0", "--start", "learned"]
+    options = ["-n", "5", "--rows", "4", "--repeats", "4", "--minutes", "0", "--start", "learned"]
     assert main(["train", "-o", str(out), *options]) == 0
     made = read_card(out / "card.json")
     assert made["results"]["iterations"] == 1 and made["config"]["start"]["policy"] == "learned"
