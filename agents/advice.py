@@ -10,6 +10,7 @@ snapshot is left out. Until a plan is there, the advice of ``interim`` (a quick 
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -115,6 +116,7 @@ class Advisor:
         self._kinds: np.ndarray | None = None
         self._asked = np.zeros(0, bool)
         self._pending: list[Told] = []
+        self._said: Advice | None = None
         self._patient = np.zeros(0, np.int32)
         self._value = np.zeros(0, np.float32)
         self._made = np.zeros(0, np.int64)
@@ -149,21 +151,22 @@ class Advisor:
             self._plan(due, picture)
         self._asked = asking.copy()
         self._hear()
-        given = self._patient != NO_ADVICE
-        advice = Advice(
-            patient=self._patient.copy(),
-            action=self._actions(picture),
-            age_steps=np.where(given, self._step - self._made, 0).astype(np.int32),
-            value=self._value.copy(),
-        )
+        if self._guide is not None or self._said is None:
+            self._said = Advice(self._patient.copy(), self._actions(picture), self._ages(), self._value.copy())
+        else:  # most steps change nothing but ages
+            self._said = replace(self._said, age_steps=self._ages())
         self._step += 1
-        return advice
+        return self._said
+
+    def _ages(self) -> np.ndarray:
+        return np.where(self._patient == NO_ADVICE, 0, self._step - self._made).astype(np.int32)
 
     def drop(self, robot: int) -> None:
         """Take back what a robot was advised: it has been followed or has become impossible."""
         self._taken[robot] = self._patient[robot], self._made[robot]
         self._patient[robot] = NO_ADVICE
         self._value[robot] = 0.0
+        self._said = None
 
     def _forget(self, robots: int) -> None:
         self._patient = np.full(robots, NO_ADVICE, np.int32)
@@ -176,6 +179,9 @@ class Advisor:
     def _hear(self) -> None:
         """Take over the plans that are there now, oldest snapshot first; a robot never goes back to an older one."""
         self.redirected = np.zeros(self._patient.size, bool)
+        if not self._pending:
+            return
+        self._said = None
         for told in sorted((t for t in self._pending if t.arrives <= self._step), key=lambda t: (t.made, t.arrives)):
             newer = told.concerned & (told.made >= self._made)
             self._patient[newer], self._value[newer] = told.patient[newer], told.value[newer]
@@ -216,9 +222,11 @@ class Advisor:
 
     def _due(self, asking: np.ndarray) -> list[str]:
         """Families that have a robot asking which did not ask before, or asking still when it is time again."""
-        due = []
         if self._guide is not None:  # robots ask at every zone; those with an errand go on with it
             asking = asking & (self._patient == NO_ADVICE)
+        if not asking.any():
+            return []
+        due = []
         for family in self.families:
             kind = asking if self._kinds is None else asking & (self._kinds == FAMILIES[family])
             late = self._step - self._planned_step.get(family, -self.every_steps) >= self.every_steps
@@ -268,9 +276,11 @@ class Advisor:
             )
         )
         patient, value = read_plan(question.problem, plan, picture.robot_kind.size)
-        patient[~np.isin(np.arange(patient.size), question.robots)] = NO_ADVICE
+        choosing = np.zeros(patient.size, bool)
+        choosing[question.robots] = True
+        patient[~choosing] = NO_ADVICE
         concerned = picture.robot_kind == FAMILIES[question.family]
         if self._guide is not None:
-            concerned &= np.isin(np.arange(patient.size), question.robots)
+            concerned &= choosing
         told = Told(self._step + delay_steps, self._step, concerned, patient, value, question.fetching)
         self._pending.append(told)

@@ -70,7 +70,9 @@ def pose(
     """
     free, at_work = crew(picture, codec, FAMILIES[family], held or {})
     supplies = family != "triage"
-    if not free or not waiting_patients(picture, offer.minimum_trust, offer.unseen or supplies).size:
+    waiting = waiting_patients(picture, offer.minimum_trust, offer.unseen or supplies)
+    in_need = waiting[~picture.patient_kitted[waiting]] if supplies else waiting
+    if not free or not in_need.size:
         return None  # before anybody's ways are computed, which is most of the work
     fetching = np.zeros(picture.robot_kind.size, bool)
     if not supplies:

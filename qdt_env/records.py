@@ -9,19 +9,13 @@ import numpy as np
 _SCALARS = {int: np.int32, float: np.float32, bool: np.int8}
 
 
-@cache
-def _annotations(config: type) -> dict[str, Any]:
-    """The types of a config's fields; read once, since every snapshot of a twin makes records of the same configs."""
-    return get_type_hints(config)
-
-
 def record_dtype(config: Any) -> np.dtype:
     """The dtype of ``config``'s numeric fields, by annotation.
 
     int -> int32, float -> float32, bool -> int8, tuple of numbers -> float32 sub-array. Fields of other types (names,
     paths) stay out: kernels do not read them.
     """
-    hints = _annotations(config.__class__)
+    hints = get_type_hints(config.__class__)
     described: list[Any] = []
     for field in fields(config):
         value = getattr(config, field.name)
@@ -34,6 +28,11 @@ def record_dtype(config: Any) -> np.dtype:
 
 def as_record(config: Any) -> np.ndarray:
     """One record, shape (1,), with the numeric fields of a frozen config dataclass; see :func:`record_dtype`."""
+    return _filled(config).copy()
+
+
+@cache  # every snapshot of a twin asks for the record of the same config
+def _filled(config: Any) -> np.ndarray:
     record = np.zeros(1, record_dtype(config))
     for name in record.dtype.names or ():
         record[name][0] = getattr(config, name)

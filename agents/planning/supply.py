@@ -177,7 +177,8 @@ def _problem(
     nobody = np.full((owner.size, 1), np.inf)
     linear = np.concatenate([np.zeros((owner.size, 1)), np.where(reachable, -direct, np.inf)[owner]], axis=1)
     pairwise = np.zeros((owner.size, 1 + offered.size) * 2)
-    after = {c: _lost_by_order(snapshot, kits, c, offered, direct[c]) for c in set(owner.tolist())}
+    several = np.flatnonzero(np.bincount(owner, minlength=1) > 1).tolist()
+    after = {c: _lost_by_order(snapshot, kits, c, offered, direct[c]) for c in several}
     for g in range(owner.size):
         for h in range(g):
             table = np.zeros((offered.size, offered.size))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from qdt_env.engine.state import Setup, State
-from qdt_env.physical.patients import rpm_after, rpm_at
+from qdt_env.physical.patients import rpm_after_each, rpm_at
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.twin.snapshot import TwinSnapshot
 
@@ -32,11 +32,12 @@ def _twin_estimates(scenario: ScenarioConfig, state: State, row: int, step: int)
     patients, robots = state.twin.patients[row], state.twin.robots[row]
     passages, zones = state.twin.passages[row], state.twin.zones[row]
     age_min = (step - patients["rpm_step"]) * scenario.physical.dt_s / 60.0
-    rpm = [rpm_after(np.float32(x), np.float32(t)) for x, t in zip(patients["rpm"], age_min, strict=True)]
+    rpm = np.empty(len(patients), np.float32)
+    rpm_after_each(patients["rpm"], age_min.astype(np.float32), rpm)
     return {
         "patient_status": patients["status"].copy(),
         "patient_zone": patients["zone"].astype(np.int32),
-        "patient_rpm": np.array(rpm, np.float32),
+        "patient_rpm": rpm,
         "patient_rpm_sd": np.sqrt(patients["var"]),
         "patient_work_min": patients["work_min"].copy(),
         "patient_trust": patients["trust"].copy(),

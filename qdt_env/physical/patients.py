@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from qdt_env import random as draws
-from qdt_env.compiled import phase, rule
+from qdt_env.compiled import batch, phase, rule
 from qdt_env.physical.state import CARRIED, COLLAPSE, EMPTY, FREE, HANDED_OVER, TRAPPED
 
 # Survival probability by RPM 0..12 (Sacco et al. 2005).
@@ -65,6 +65,13 @@ def rpm_after(rpm, minutes):
     i = min(int(x), 11)
     low = rpm_at(i, minutes)
     return low + np.float32(x - i) * (rpm_at(i + 1, minutes) - low)
+
+
+@batch
+def rpm_after_each(rpm, minutes, later):
+    """:func:`rpm_after` for many: fills ``later`` (N,) float32 from ``rpm`` (N,) and ``minutes`` (N,), both float32."""
+    for i in range(later.shape[0]):
+        later[i] = rpm_after(rpm[i], minutes[i])
 
 
 @rule

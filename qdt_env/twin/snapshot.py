@@ -1,6 +1,6 @@
 """What planners get of the twin: a read-only picture of one moment, as arrays and as a networkx graph."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -58,8 +58,7 @@ class TwinSnapshot:
 
     def __post_init__(self) -> None:
         """Make every array read-only."""
-        for entry in fields(self):
-            value = getattr(self, entry.name)
+        for value in vars(self).values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
 

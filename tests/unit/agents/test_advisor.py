@@ -32,7 +32,7 @@ def picture(task: tuple[int, int] = (0, 0), **changes: Any) -> Any:
         "patient_zone": np.arange(3), "patient_status": np.full(3, FREE, np.int8),
         "patient_rpm": np.full(3, 7.0, np.float32), "patient_work_min": np.zeros(3, np.float32),
         "patient_trust": np.ones(3, np.float32), "patient_known": np.ones(3, bool),
-        "zone_damage": np.zeros(3, np.int8),
+        "patient_kitted": np.zeros(3, bool), "zone_damage": np.zeros(3, np.int8),
         "robot_kind": np.full(2, TRACKED, np.int8), "robot_energy": np.ones(2, np.float32),
         "robot_alive": np.ones(2, bool), "robot_task": np.array(task, np.int32),
         "robot_patient": np.full(2, -1, np.int32),
