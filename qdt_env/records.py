@@ -27,8 +27,18 @@ def record_dtype(config: Any) -> np.dtype:
 
 
 def as_record(config: Any) -> np.ndarray:
-    """One record, shape (1,), with the numeric fields of a frozen config dataclass; see :func:`record_dtype`."""
-    return _filled(config).copy()
+    """One record, shape (1,), with the numeric fields of a frozen config dataclass; see :func:`record_dtype`.
+
+    Raises:
+        ValueError: naming the field that holds a list or an array where a tuple belongs.
+    """
+    try:
+        return _filled(config).copy()
+    except TypeError:  # it cannot be hashed
+        for field in fields(config):
+            value = getattr(config, field.name)
+            require(value.__hash__ is not None, field.name, value, "a tuple")
+        raise
 
 
 @cache  # every snapshot of a twin asks for the record of the same config

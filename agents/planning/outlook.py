@@ -135,4 +135,4 @@ def shortlist(value: np.ndarray, reachable: np.ndarray, max_options: int) -> np.
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(value.shape[1]), value.shape), axis=1)
     rank = np.where(reachable, rank, value.shape[1]).min(axis=0)
     by_merit = np.lexsort((-value.max(axis=0), rank))
-    return by_merit[reachable.any(axis=0)[by_merit]][:max_options]
+    return by_merit[reachable[:, by_merit].any(axis=0)][:max_options]

@@ -1,6 +1,7 @@
 """Records: kernels read the same named parameters as people."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,18 @@ def test_every_parameter_of_the_layers_reaches_the_kernels(config: PhysicalConfi
     for field in fields(config):
         assert field.name in (record.dtype.names or ())
         np.testing.assert_array_equal(record[field.name][0], np.float32(getattr(config, field.name)))
+
+
+@pytest.mark.parametrize("row", [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], np.arange(6.0)], ids=["list", "array"])
+def test_lists_and_arrays_are_refused_by_name(row: Any) -> None:
+    with pytest.raises(ValueError, match=r"weakened=.* is not allowed: a tuple"):
+        as_record(replace(PhysicalConfig(), weakened=row))
+
+
+def test_records_of_one_config_are_independent() -> None:
+    first, second = as_record(Example()), as_record(Example())
+    first["count"] = 7
+    assert second["count"][0] == 3 and as_record(Example())["count"][0] == 3
 
 
 def test_require_names_parameter_given_and_allowed() -> None:
