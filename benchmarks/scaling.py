@@ -25,6 +25,7 @@ from _measure import Calibration, Stopwatch, draws_of, machine
 from _missions import ROOT, TASKS, actions_of, agents_acting, begin, bytes_by_part, sizes
 from _phases import PhaseClock, counter_works
 from rich.table import Table
+from scipy.optimize import nnls
 
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.hospital import PRESETS, GeneratorConfig, generate_building
@@ -57,6 +58,8 @@ ONE_BY_ONE = {
 }
 TOGETHER = tuple(Sizes(75 * k, 20 * k, 2 * k) for k in (1, 2, 4, 8, 16))
 CORNERS = tuple(Sizes(z, p, r) for z, p, r in product((150, 600), (40, 160), (4, 16)))
+TERMS = ((), ("zones",), ("patients",), ("robots",), ("zones", "robots"), ("patients", "robots"))
+FURTHER_TERMS = (("zones", "patients"), ("zones", "patients", "robots"))
 EPISODES = tuple(2**k for k in range(12))
 QUICK_ONE_BY_ONE = {"zones": (75, 150), "patients": (10, 20), "robots": (1, 2)}
 
@@ -186,7 +189,7 @@ def gather(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def fits(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """Straight lines through the sweeps of one size, exponents of all together, interactions of the corners."""
+    """Straight lines through the sweeps of one size, exponents of all together, and what grows with what."""
     found: dict[str, Any] = {}
     batch = rows["episodes"]
     counts = np.array([row["rows"] for row in batch])
@@ -200,7 +203,9 @@ def fits(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     shown = np.array([row["zones"] + row["patients"] + row["robots"] for row in joint])
     agents = np.array([row["alive"] for row in joint])
     found["per agent-step"] = {part: line(shown, column(joint, part) / agents) for part in PARTS}
-    found["corners"] = {part: interactions(rows["corners"], part) for part in PARTS} if rows["corners"] else {}
+    sweeps = [sweep for name, sweep in rows.items() if name != "episodes"]
+    all_points = list({tuple(row[axis] for axis in ONE_BY_ONE): row for sweep in sweeps for row in sweep}.values())
+    found["growth"] = {part: growth(all_points, part) for part in PARTS}
     return found
 
 
@@ -232,22 +237,27 @@ def exponents(scale: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return {"exponent": float(np.polyfit(np.log(scale), np.log(y), 1)[0]), "between": [float(s) for s in steps]}
 
 
-def interactions(rows: list[dict[str, float]], part: str) -> dict[str, float]:
-    """Coefficients of 1, Z, P, R, ZP, ZR, PR, ZPR through the eight corners, as shares of the largest corner's cost."""
-    axes = ("zones", "patients", "robots")
-    low = {axis: min(row[axis] for row in rows) for axis in axes}
-    high = {axis: max(row[axis] for row in rows) for axis in axes}
-    terms = [chosen for chosen in product((0, 1), repeat=3)]
+def growth(rows: list[dict[str, float]], part: str) -> dict[str, Any]:
+    """What grows with what: non-negative coefficients of ``TERMS`` through all points, each by its relative error.
 
-    def regressors(sizes_: dict[str, float]) -> list[float]:
-        return [float(np.prod([sizes_[a] / high[a] for a, on in zip(axes, term, strict=True) if on])) for term in terms]
+    Returns:
+        "shares": of each term at the largest of ``CORNERS``; "worst": largest relative error of a point, by the terms
+        that were allowed: those of an agent-step times robots, the plain sum alone, and any product.
+    """
+    costs = column(rows, part)
 
-    design = np.array([regressors(row) for row in rows])
-    costs = np.linalg.solve(design, column(rows, part))
-    top = column(rows, part)[int(np.argmax(design[:, -1]))]
-    names = [" x ".join(a for a, on in zip(axes, term, strict=True) if on) or "constant" for term in terms]
-    assert all(low[a] < high[a] for a in axes)
-    return {name: float(cost / top) for name, cost in zip(names, costs, strict=True)}
+    def fit(terms: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, float]:
+        design = np.array([[float(np.prod([row[axis] for axis in term])) for term in terms] for row in rows])
+        coefficients, _ = nnls(design / costs[:, None], np.ones(len(costs)))
+        return coefficients, float(np.max(np.abs(design @ coefficients / costs - 1.0)))
+
+    coefficients, worst = fit(TERMS)
+    top = vars(max(CORNERS, key=lambda size: size.zones * size.patients * size.robots))
+    parts = [c * float(np.prod([top[axis] for axis in term])) for c, term in zip(coefficients, TERMS, strict=True)]
+    return {
+        "shares": {" x ".join(t) or "constant": cost / sum(parts) for t, cost in zip(TERMS, parts, strict=True)},
+        "worst": {"robots x sum": worst, "sum": fit(TERMS[:4])[1], "any product": fit(TERMS + FURTHER_TERMS)[1]},
+    }
 
 
 def show(results: dict[str, Any]) -> None:
@@ -281,7 +291,7 @@ def show(results: dict[str, Any]) -> None:
 
 
 def show_fits(found: dict[str, Any]) -> None:
-    """Lines, exponents, interactions in words."""
+    """Lines, exponents and growth in words."""
     console = screen()
     batch = found["episodes"]
     console.print(
@@ -303,9 +313,10 @@ def show_fits(found: dict[str, Any]) -> None:
             f"{per['slope']:.5f} us by zones + patients + robots, R2 {per['r2']:.4f}, off the line by at most "
             f"{100 * per['worst']:.0f} %, exponent {per['exponent']:.2f}"
         )
-        if found["corners"]:
-            terms = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found["corners"][part].items())
-            console.print(f"    largest corner: {terms}")
+        grown = found["growth"][part]
+        terms = ", ".join(f"{name} {100 * share:.0f} %" for name, share in grown["shares"].items())
+        worst = ", ".join(f"{100 * error:.0f} % by {model}" for model, error in grown["worst"].items())
+        console.print(f"    largest corner: {terms}; points off by at most {worst}")
 
 
 def main() -> None:

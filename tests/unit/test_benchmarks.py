@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,22 +79,26 @@ def test_scaling_reports_sweeps_and_fits_and_draws(tmp_path: Path, on_path: None
     assert (tmp_path / "scaling.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_lines_exponents_and_interactions_are_found(on_path: None) -> None:
-    from scaling import exponents, interactions, line
+def test_lines_exponents_and_growth_are_found(on_path: None) -> None:
+    from scaling import exponents, growth, line
 
     x = np.array([1.0, 2.0, 4.0, 8.0])
     fit = line(x, 3.0 + 2.0 * x)
     assert [fit["offset"], fit["slope"], fit["r2"], fit["worst"]] == pytest.approx([3.0, 2.0, 1.0, 0.0])
     assert exponents(x, 5.0 * x**1.5) == {"exponent": pytest.approx(1.5), "between": [pytest.approx(1.5)] * 3}
-    corners = [
-        {"zones": z, "patients": p, "robots": r, "total_us": 1.0 + z + 2.0 * z * r}
-        for z in (1.0, 2.0) for p in (3.0, 6.0) for r in (5.0, 10.0)
-    ]  # fmt: skip
-    shares = interactions(corners, "total")
-    whole = 1.0 + 2.0 + 40.0
-    assert shares["constant"] == pytest.approx(1.0 / whole) and shares["zones"] == pytest.approx(2.0 / whole)
-    assert shares["zones x robots"] == pytest.approx(40.0 / whole)
-    assert sum(abs(share) for share in shares.values()) == pytest.approx(1.0)
+    sizes = [(z, p, r) for z in (100.0, 600.0) for p in (20.0, 160.0) for r in (2.0, 16.0)]
+
+    def points(cost: Callable[[float, float, float], float]) -> list[dict[str, float]]:
+        return [{"zones": z, "patients": p, "robots": r, "total_us": cost(z, p, r)} for z, p, r in sizes]
+
+    grown = growth(points(lambda z, p, r: 96.0 + z + 0.1 * p * r), "total")
+    whole = 96.0 + 600.0 + 256.0
+    assert grown["shares"]["constant"] == pytest.approx(96.0 / whole)
+    assert grown["shares"]["zones"] == pytest.approx(600.0 / whole)
+    assert grown["shares"]["patients x robots"] == pytest.approx(256.0 / whole)
+    assert grown["worst"]["robots x sum"] == pytest.approx(0.0, abs=1e-9) and grown["worst"]["sum"] > 0.1
+    further = growth(points(lambda z, p, r: 1.0 + 1e-3 * z * p * r), "total")["worst"]
+    assert further["robots x sum"] > 0.1 and further["any product"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_rates_divide_by_what_the_core_was_worth(on_path: None) -> None:
