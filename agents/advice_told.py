@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Advice:
-    """What the robots are told at one step.
+    """What the robots are told at one step; the arrays are read-only, since later steps may hand out the same ones.
 
     Attributes:
         patient: (R,) int32 patient slot to go to, or to fetch a kit for; -1 no advice.
@@ -21,6 +21,11 @@ class Advice:
     action: np.ndarray
     age_steps: np.ndarray
     value: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Make every array read-only."""
+        for array in vars(self).values():
+            array.setflags(write=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,6 +72,20 @@ def test_plans_are_made_when_a_robot_begins_to_ask_and_at_the_cadence() -> None:
     assert plans == [1, 1, 2, 2, 2, 2, 3, 3, 3, 4]
 
 
+def test_advice_stays_what_it_was_when_it_was_given() -> None:
+    one = advisor()
+    first = one.consult(ASK, picture)
+    given = first.patient.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        first.patient[0] = NO_ADVICE
+    for _ in range(3):
+        one.consult(NOBODY, picture)
+    one.drop(0)
+    assert one.consult(NOBODY, picture).patient[0] == NO_ADVICE
+    np.testing.assert_array_equal(first.patient, given)
+    assert first.age_steps.tolist() == [0, 0]
+
+
 def test_delayed_advice_comes_later_and_older() -> None:
     one = advisor(delay_steps=2)
     seen = []
