@@ -129,8 +129,19 @@ class Advisor:
         """Whether a plan is under way that robots wait for."""
         return bool(self._pending) and self.interim is None
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing but a robot that asks changes what was said last: no plan under way, nobody to guide."""
+        return not self._pending and self._guide is None
+
+    def skip(self) -> None:
+        """Let a step pass in which nobody asks a :attr:`quiet` advisor, instead of :meth:`consult`; much quicker."""
+        self._asked[:] = False
+        self.redirected[:] = False
+        self._step += 1
+
     def consult(self, asking: np.ndarray, snapshot: Callable[[], TwinSnapshot]) -> Advice:
-        """Advice at this step; to be called once per step.
+        """Advice at this step; to be called once per step, or :meth:`skip`.
 
         Args:
             asking: (R,) bool, robots that are free and have nothing to follow.

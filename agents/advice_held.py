@@ -18,6 +18,9 @@ from qdt_env.twin.snapshot import TwinSnapshot
 ADVICE_FEATURES = ("given", "slot", *(f"patient_{name}" for name in PATIENT_FEATURES), "age", "value")
 
 
+_HELD = ("patient", "action", "age_steps", "value")  # of an Advice
+
+
 def robots_asking(layout: ObservationLayout, observation: np.ndarray) -> np.ndarray:
     """Which robots ask for advice: tracked or legged, without a task, carrying nobody.
 
@@ -67,13 +70,15 @@ class HeldAdvice:
         shape = len(self.advisors), layout.robots
         self.patient, self.action = np.full(shape, NO_ADVICE, np.int32), np.full(shape, NO_ADVICE, np.int32)
         self.age_steps, self.value = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
+        self._said = {name: getattr(self, name).copy() for name in _HELD}  # what robots hear if a view arrives now
 
     def reset(self, row: int, seed: int, episode: int = 0) -> None:
         """A new mission of one team; the planner's randomness depends on the seed and the episode's number."""
         self.advisors[row].reset(seed, episode)
-        self.patient[row] = self.action[row] = NO_ADVICE
-        self.age_steps[row] = 0
-        self.value[row] = 0.0
+        for held in ({name: getattr(self, name) for name in _HELD}, self._said):
+            held["patient"][row] = held["action"][row] = NO_ADVICE
+            held["age_steps"][row] = 0
+            held["value"][row] = 0.0
 
     def of(self, row: int) -> Advice:
         """What one team holds now."""
@@ -97,12 +102,19 @@ class HeldAdvice:
         rows = np.arange(len(self.advisors)) if going is None else np.flatnonzero(going)
         if not rows.size:
             return
-        self.age_steps[rows] = np.where(self.patient[rows] == NO_ADVICE, 0, self.age_steps[rows] + 1)
-        fresh = [self.advisors[row].consult(asking[row], partial(snapshot, int(row))) for row in rows]
-        heard = hearing[rows]
-        for name in ("patient", "action", "age_steps", "value"):
+        for patient, age_steps in ((self.patient, self.age_steps), (self._said["patient"], self._said["age_steps"])):
+            age_steps[rows] = np.where(patient[rows] == NO_ADVICE, 0, age_steps[rows] + 1)
+        asked = np.asarray(asking.any(-1))
+        for row in rows.tolist():
+            if self.advisors[row].quiet and not asked[row]:
+                self.advisors[row].skip()  # most steps: what it said stands
+                continue
+            advice = self.advisors[row].consult(asking[row], partial(snapshot, row))
+            for name, said in self._said.items():
+                said[row] = getattr(advice, name)
+        for name, said in self._said.items():
             held = getattr(self, name)
-            held[rows] = np.where(heard, [getattr(advice, name) for advice in fresh], held[rows])
+            held[rows] = np.where(hearing[rows], said[rows], held[rows])
 
     def block(self, observation: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The advice block (B, R, len(ADVICE_FEATURES)) float32 in [0, 1].

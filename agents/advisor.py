@@ -77,7 +77,11 @@ class AdvisorPolicy:
         waits = np.zeros(asking.shape, bool)
         shown = mask.copy()
         kinds = self.layout.slice(observation, "self")[..., 0, :3].argmax(-1)
+        asked = np.asarray(asking.any(-1))
         for row, advisor in enumerate(self.advisors):
+            if advisor.quiet and not asked[row]:
+                advisor.skip()  # nobody follows and nobody turns round
+                continue
             action, turns = self._advice(row, advisor, asking[row], observation[row], mask[row])
             follows = (asking[row] | turns) & hearing[row] & (action != NO_ADVICE)
             advised[row, follows] = action[follows]

@@ -86,6 +86,24 @@ def test_advice_stays_what_it_was_when_it_was_given() -> None:
     assert first.age_steps.tolist() == [0, 0]
 
 
+def test_a_skipped_step_is_one_in_which_nobody_asked() -> None:
+    asked, skipped = advisor(), advisor()
+    for one in (asked, skipped):
+        one.consult(ASK, picture)
+        assert one.quiet
+    for _ in range(4):
+        asked.consult(NOBODY, picture)
+        skipped.skip()
+    told = [one.consult(np.array([True, False]), picture) for one in (asked, skipped)]
+    for name in ("patient", "action", "age_steps", "value"):
+        np.testing.assert_array_equal(getattr(told[0], name), getattr(told[1], name))
+    assert [len(one.spent.records) for one in (asked, skipped)] == [2, 2]
+    late = advisor(delay_steps=3)
+    late.consult(ASK, picture)
+    assert not late.quiet  # a plan is under way
+    assert not Advisor(make_planner("greedy"), ActionCodec("move", 3, 4)).quiet  # robots are guided at every zone
+
+
 def test_delayed_advice_comes_later_and_older() -> None:
     one = advisor(delay_steps=2)
     seen = []
