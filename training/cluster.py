@@ -6,12 +6,14 @@ job gives depends on the job alone, so a lost machine's jobs are simply run agai
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from socket import create_connection
 from typing import Any, Protocol, TypeVar
 
 from qdt_env.records import require
 
 RETRIES = 8  # of a job whose machine or process was lost; a job that ends processes by itself stops there
+AHEAD = 2  # jobs handed to the cluster for each of its cores, so that none waits for the next
 REACH_S = 10.0  # to answer at the address
 
 Job = TypeVar("Job")
@@ -61,8 +63,8 @@ def spread(
         progress: called after each job with the number of jobs done.
 
     Returns:
-        An iterator of (index of the job, its result), each job once, in the order in which they end. It stops what has
-        not begun when it is closed.
+        An iterator of (index of the job, its result), each job once, in the order in which they end. When it is closed,
+        or a job raises, what the cluster holds by then, at most ``AHEAD`` jobs a core, still runs; no more is begun.
 
     Raises:
         ClusterError: Ray is not installed, or nobody answers at the address; from the iterator, where a job was lost
@@ -96,20 +98,23 @@ def joined(address: str | None = None) -> Any:
 def _results(
     ray: Any, function: Callable[[Job], Result], jobs: Sequence[Job], progress: Callable[[int], None] | None
 ) -> Iterator[tuple[int, Result]]:
-    """Hand all jobs to Ray and wait for each."""
+    """Hand Ray a few jobs ahead of its cores and wait for each; whoever stops early leaves the rest unbegun.
+
+    Nothing is cancelled: Ray aborts this whole process when a job ends in the moment it is cancelled (seen with 2.60:
+    "Tried to complete task that was not pending").
+    """
     run = ray.remote(num_cpus=1, max_retries=RETRIES)(function)
-    waiting = {run.remote(job): index for index, job in enumerate(jobs)}
-    try:
-        while waiting:
-            (ready,), _ = ray.wait(list(waiting), num_returns=1)
-            result = _result(ray, ready, waiting[ready])
-            index = waiting.pop(ready)
-            if progress is not None:
-                progress(len(jobs) - len(waiting))
-            yield index, result
-    finally:
-        for job in waiting:
-            ray.cancel(job)
+    coming, waiting = iter(enumerate(jobs)), dict[Any, int]()
+    for done in range(1, len(jobs) + 1):
+        ahead = max(1, AHEAD * int(ray.cluster_resources().get("CPU", 0)))  # nodes come and go
+        for index, job in islice(coming, max(0, ahead - len(waiting))):
+            waiting[run.remote(job)] = index
+        (ready,), _ = ray.wait(list(waiting), num_returns=1)
+        index = waiting.pop(ready)
+        result = _result(ray, ready, index)
+        if progress is not None:
+            progress(done)
+        yield index, result
 
 
 def _result(ray: Any, ready: Any, index: int) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from training.advice_study import advice_study, planner_lines
-from training.cluster import joined, spread
+from training.cluster import AHEAD, joined, spread
 from training.rollout import run_missions
 from training.security_matrix import play_matrix
 
@@ -32,6 +33,12 @@ def fails_at_three(job: int) -> int:
     if job == 3:
         raise LookupError("no such ward")
     return job
+
+
+def leaves_a_mark(job: tuple[str, int]) -> None:
+    folder, number = job
+    (Path(folder) / str(number)).touch()
+    time.sleep(0.1)
 
 
 @pytest.mark.slow
@@ -65,6 +72,18 @@ def test_what_a_job_raises_comes_out_with_its_number(cluster: Any) -> None:
     assert raised.value.__notes__ == ["in job 3"]
     assert sorted(spread(fails_at_three, range(3))) == [(0, 0), (1, 1), (2, 2)]
     assert list(spread(fails_at_three, [])) == []
+
+
+@pytest.mark.slow
+def test_who_stops_early_leaves_the_rest_unbegun(cluster: Any, tmp_path: Path) -> None:
+    results = spread(leaves_a_mark, [(str(tmp_path), number) for number in range(60)], address=cluster.address)
+    next(results)
+    results.close()
+    begun = -1
+    while begun < len(list(tmp_path.iterdir())):  # what the cluster held by then runs to its end
+        begun = len(list(tmp_path.iterdir()))
+        time.sleep(1.0)
+    assert 1 <= begun <= 1 + AHEAD * 3, "two nodes have three cores"
 
 
 @pytest.mark.slow
