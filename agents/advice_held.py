@@ -16,8 +16,6 @@ from qdt_env.twin.snapshot import TwinSnapshot
 
 # The advice block: whether there is some, the slot, the slot's own features, age, claimed survivors per hour up to 1.
 ADVICE_FEATURES = ("given", "slot", *(f"patient_{name}" for name in PATIENT_FEATURES), "age", "value")
-
-
 _HELD = ("patient", "action", "age_steps", "value")  # of an Advice
 
 

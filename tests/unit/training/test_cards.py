@@ -116,26 +116,8 @@ def test_a_demo_is_repeated_from_its_folder(tmp_path: Path, capsys: pytest.Captu
 def test_a_training_run_is_repeated_from_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     out = tmp_path / "small"
-    assert (
-        main(
-            [
-                "train",
-                "-o",
-                str(out),
-                "-n",
-                "2",
-                "--rows",
-                "4",
-                "--repeats",
-                "2",
-                "--imitate",
-                "gain",
-                "--imitated",
-                "1",
-            ]
-        )
-        == 0
-    )
+    options = ["-n", "2", "--rows", "4", "--repeats", "2", "--imitate", "gain", "--imitated", "1"]
+    assert main(["train", "-o", str(out), *options]) == 0
     made = read_card(out / "card.json")
     assert made["results"]["iterations"] == 2 and 0.0 < made["results"]["last"]["entropy"]
     assert main(["run", "--from", str(out / "card.json")]) == 0
