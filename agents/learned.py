@@ -1,6 +1,8 @@
 """Acting with a network: who decides, in which order, and what a decision is made of. Training and playing share it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,21 @@ def rounds(asked: np.ndarray, in_turn: bool) -> list[tuple[np.ndarray, np.ndarra
     return [(rows[turn == k], robots[turn == k]) for k in range(int(turn.max()) + 1)]
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within, torch keeps to one thread; after, it has those that it had before.
+
+    Its operations here are too small to be shared; on a busy machine threads that wait for each other cost up to
+    seven times the time.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class LearnedPolicy:
     """A trained network as a policy. Actions are drawn as in training, or the likeliest taken (``likeliest``).
 
@@ -188,6 +205,7 @@ class LearnedPolicy:
         self.likeliest = likeliest
         self._actor: Actor | None = None
 
+    @one_thread()
     def act(self, observation: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """See :class:`agents.policy.Policy`; the start of an episode is read off the time elapsed."""
         rows = len(mask)

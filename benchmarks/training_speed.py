@@ -70,7 +70,7 @@ class Ours:
         torch.set_num_threads(1)
         self.env = MissionMix(rows=rows, max_cycles=cycles).make_env(threads)
         self.learner = Learner(SETTINGS, threads=threads)
-        self._iterations = train(self.env, self.learner)
+        self._iterations = train([self.env], self.learner)
 
     def repeat(self) -> Figures:
         """One iteration."""

@@ -39,7 +39,7 @@ def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any], total
         "totals": totals,
         "policy": learner.policy.state_dict(),
         "critic": learner.critic.state_dict(),
-        "scale": learner.scale.state_dict(),
+        "scales": learner.scales.state_dict(),
         "optimiser": learner.optimiser.state_dict(),
     }
     fresh = folder / (CHECKPOINT + ".new")
@@ -69,7 +69,7 @@ def load_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> di
         raise ValueError(f"the run in {str(folder)!r} has other settings: {'; '.join(differing)}")
     learner.policy.load_state_dict(document["policy"])
     learner.critic.load_state_dict(document["critic"])
-    learner.scale.load_state_dict(document["scale"])
+    learner.scales.load_state_dict(document["scales"])
     learner.optimiser.load_state_dict(document["optimiser"])
     learner.iteration = int(document["iteration"])
     return dict(document["totals"])
@@ -79,12 +79,19 @@ def _differences(mine: dict[str, Any], theirs: dict[str, Any], prefix: str = "")
     """Settings that differ, in words."""
     found = []
     for name in mine.keys() | theirs.keys():
-        one, other = mine.get(name), theirs.get(name)
+        one, other = (_by_place(side.get(name)) for side in (mine, theirs))
         if isinstance(one, dict) and isinstance(other, dict):
             found += _differences(one, other, f"{prefix}{name}.")
         elif one != other:
             found.append(f"{prefix}{name} there {other!r}, here {one!r}")
     return found
+
+
+def _by_place(value: Any) -> Any:
+    """A list of settings as a dict, its places the names; anything else as it is."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return {str(place): one for place, one in enumerate(value)}
+    return value
 
 
 class Curve:

@@ -8,10 +8,11 @@ Every iteration starts from its number alone (seeds of the missions, of the samp
 is resumed from a checkpoint goes on exactly as if it had not been interrupted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -139,19 +140,24 @@ class Learner:
     """Policy, critic and optimiser, and the update that changes them.
 
     Attributes:
-        policy, critic, scale: what is learned.
+        policy, critic: what is learned.
+        scales: of each task's returns; tasks share everything else.
         optimiser: Adam over policy and critic.
         iteration: how many iterations were made.
     """
 
-    def __init__(self, config: PpoConfig, advised: bool = False, threads: int = 1) -> None:
-        """A fresh learner; the same config gives the same weights, on any number of threads (at most two are used)."""
+    def __init__(self, config: PpoConfig, advised: bool = False, threads: int = 1, tasks: int = 1) -> None:
+        """A fresh learner of so many tasks, learned in turn, one per iteration.
+
+        The same config gives the same weights, on any number of threads (at most two are used).
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.policy = TeamPolicy(config.network, advised)
             critic = CentralCritic if config.algorithm == "mappo" else ObservingCritic
             self.critic: nn.Module = critic(config.network, advised)
-        self.config, self.scale, self.iteration = config, ReturnScale(), 0
+        self.config, self.iteration = config, 0
+        self.scales = nn.ModuleList(ReturnScale() for _ in range(tasks))
         self.optimiser = self._fresh_optimiser()
         self._side_by_side = map if threads == 1 else ThreadPoolExecutor(2).map
 
@@ -169,6 +175,11 @@ class Learner:
     def _fresh_optimiser(self) -> torch.optim.Adam:
         parameters = [*self.policy.parameters(), *self.critic.parameters()]
         return torch.optim.Adam(parameters, lr=self.config.learning_rate, eps=1e-5, fused=True)
+
+    @property
+    def scale(self) -> ReturnScale:
+        """Scale of the returns of the task whose turn it is."""
+        return cast(ReturnScale, self.scales[self.iteration % len(self.scales)])
 
     @property
     def central(self) -> bool:
@@ -325,26 +336,34 @@ def _gradients(pieces: list[_Batch], loss_of: Callable[[_Batch], tuple[Tensor, d
 
 
 def train(
-    env: VectorTask, learner: Learner, teacher: Callable[[], Policy] | None = None
+    tasks: Sequence[VectorTask], learner: Learner, teacher: Callable[[VectorTask], Policy] | None = None
 ) -> Iterator[tuple[Rollout, dict[str, float]]]:
     """Iterate until the config's number of iterations is reached; the caller may stop or save between any two.
+
+    Args:
+        tasks: played in turn, one per iteration; their robots, patients and buildings may differ in number.
+        learner: whose policy plays, and is changed.
+        teacher: makes the policy that is imitated in a task.
 
     Yields:
         The missions of each iteration, and figures about its update.
 
     Raises:
-        ValueError: imitation without a teacher.
+        ValueError: imitation without a teacher, or another number of tasks than the learner was made for.
     """
     config = learner.config
+    made_for = len(learner.scales)
+    require(len(tasks) == made_for, "tasks", len(tasks), f"{made_for}, as the learner was made for")
     require(config.imitated == 0 or teacher is not None, "imitated", config.imitated, "0 without a teacher")
     while learner.iteration < config.iterations:
         number = learner.iteration
+        env = tasks[number % len(tasks)]
         rng = np.random.default_rng([config.seed, number])
         seeds = TRAINING_SEEDS + (config.seed << 32) + number * env.num_envs + np.arange(env.num_envs) // config.repeats
         actor = Actor(learner.policy, env.layout, env.codec, env.num_envs)
         decide: Decide = partial(_draw, actor, rng)
         if number < config.imitated and teacher is not None:
-            decide = Teacher(teacher(), actor, rng).decide
+            decide = Teacher(teacher(env), actor, rng).decide
         rollout = play_missions(env, decide, seeds.tolist(), learner.central, config.objective)
         yield rollout, learner.learn(env, rollout, rng)
 

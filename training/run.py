@@ -1,13 +1,12 @@
 """A training run: a mix of missions, a learner, and a folder with curve, checkpoint and policy; it can be resumed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
+from agents.learned import one_thread
 from agents.planning import planner_names
 from agents.policies import make_policy, trained_network
 from agents.policy import Policy
@@ -87,6 +86,25 @@ class MissionMix:
         return env if self.advisor is None else AdvisedTask(env, self.advisor)
 
 
+def _check(mixes: Sequence[MissionMix], repeats: int) -> None:
+    """Reject mixes that one learner cannot play, or whose rows are not whole groups of ``repeats``.
+
+    Raises:
+        ValueError: naming the setting and what is allowed.
+    """
+    require(len(mixes) >= 1, "mixes", mixes, "one or more")
+    for mix in mixes:
+        apart = mix.buildings * len(mix.threats) * repeats
+        require(mix.rows % apart == 0, "rows", mix.rows, f"a multiple of {apart}, buildings x threats x repeats")
+        advisor = mixes[0].advisor
+        require(mix.advisor == advisor, "advisor", mix.advisor, f"{advisor!r}, as that of the first mix")
+
+
+def described(mixes: Sequence[MissionMix]) -> list[dict[str, Any]]:
+    """What is trained on, as plain data that JSON leaves as it is."""
+    return [asdict(mix) | {"threats": list(mix.threats)} for mix in mixes]
+
+
 def usual_rows(scenario: str, apart: int) -> int:
     """Missions of a batch that learn fast and fit into memory, fewer the larger the building; a multiple of ``apart``.
 
@@ -104,9 +122,10 @@ class Scalars(Protocol):
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...  # noqa: D102
 
 
+@one_thread()
 def train_run(
     folder: Path,
-    mix: MissionMix,
+    mixes: MissionMix | Sequence[MissionMix],
     config: PpoConfig,
     *,
     teacher: str = "gain",
@@ -123,7 +142,7 @@ def train_run(
 
     Args:
         folder: of the run; made if it is not there.
-        mix: missions.
+        mixes: missions; of several mixes each iteration plays the next.
         config: learner.
         teacher: policy to imitate in the first ``config.imitated`` iterations.
         start: begin with the weights of this trained policy, a file or "learned"; None: from nothing.
@@ -144,12 +163,11 @@ def train_run(
     """
     taken = (folder / CHECKPOINT).exists()
     require(resume or not taken, "out", str(folder), "a folder without a run, or --resume to go on with it")
-    apart = mix.buildings * len(mix.threats) * config.repeats
-    require(mix.rows % apart == 0, "rows", mix.rows, f"a multiple of {apart}, buildings x threats x repeats")
-    torch.set_num_threads(1)
-    env = mix.make_env(threads, config.network.graph > 0)
-    learner = Learner(config, mix.advisor is not None, threads)
-    about: dict[str, Any] = {"missions": asdict(mix) | {"threats": list(mix.threats)}, "teacher": teacher}
+    mixes = (mixes,) if isinstance(mixes, MissionMix) else tuple(mixes)
+    _check(mixes, config.repeats)
+    tasks = [mix.make_env(threads, config.network.graph > 0) for mix in mixes]
+    learner = Learner(config, mixes[0].advisor is not None, threads, len(tasks))
+    about: dict[str, Any] = {"missions": described(mixes), "teacher": teacher}
     if start is not None:
         about["start"] = start
     totals = {"agent_steps": 0.0, "seconds": 0.0, "missions": 0.0}
@@ -162,13 +180,13 @@ def train_run(
     started = saved = time.monotonic()
     before_s = totals["seconds"]
 
-    def make_teacher() -> Policy:
+    def make_teacher(env: VectorTask) -> Policy:
         return make_policy(teacher, env.layout, env.codec)
 
     try:
-        for rollout, figures in train(env, learner, make_teacher if config.imitated else None):
+        for rollout, figures in train(tasks, learner, make_teacher if config.imitated else None):
             totals["agent_steps"] += rollout.agent_steps
-            totals["missions"] += mix.rows
+            totals["missions"] += len(rollout.end_step)
             totals["seconds"] = before_s + time.monotonic() - started
             line = {"iteration": learner.iteration, **totals, "decisions": rollout.action.size}
             line |= {name: float(rollout.metrics[name].mean()) for name in SHOWN} | figures

@@ -7,7 +7,7 @@ ITERATIONS = 12  # the map alone solves it in 5
 pytest.importorskip("torch", reason="the trainer needs PyTorch: make setup-all")
 
 from tests.learning.graph_tasks import Ways  # noqa: E402
-from tests.learning.test_tiny_tasks import one_thread, trained  # noqa: E402, F401
+from tests.learning.test_tiny_tasks import alone, trained  # noqa: E402, F401
 
 
 def test_the_way_that_is_blocked_is_read_off_the_map() -> None:

@@ -1,5 +1,6 @@
 """The trainer solves each tiny task, and a learner with the fault that the task is about does not."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the trainer needs PyTorch: make setup-all")
 
+from agents.learned import one_thread  # noqa: E402
 from agents.networks import NetworkConfig  # noqa: E402
 from tests.learning.tasks import Credit, Masks, Memory, TinyTask, Trust, Turns  # noqa: E402
 from training.ppo import Learner, PpoConfig, train  # noqa: E402
@@ -23,7 +25,7 @@ def trained(task: type[TinyTask], at_most: int = 120, algorithm: str = "mappo", 
         network=shape, seed=seed,
     )  # fmt: skip
     scores: list[float] = []
-    for rollout, _ in train(task(ROWS), Learner(config)):
+    for rollout, _ in train([task(ROWS)], Learner(config)):
         scores.append(float(rollout.metrics["score"].mean()))
         if len(scores) == at_most or np.mean(scores[-3:]) > SOLVED:
             break
@@ -31,11 +33,9 @@ def trained(task: type[TinyTask], at_most: int = 120, algorithm: str = "mappo", 
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def alone() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.mark.parametrize("algorithm", ["mappo", "ippo"])

@@ -135,7 +135,7 @@ def _trained(out: Path, given: _Mix, seeds: Sequence[int], resume: bool) -> tupl
         given.scenario, given.buildings, 0, given.suite, (given.threats,), given.rows, advisor=given.advisor
     )
     config = PpoConfig(
-        iterations=given.iterations, repeats=given.repeats, objective="score", learning_rate=4e-3, entropy=3e-3
+        iterations=given.iterations, repeats=given.repeats, objective="score", learning_rate=4e-3, entropy=8e-3
     )
     chosen = variants_of(given.advisor, given.suite)
 

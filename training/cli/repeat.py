@@ -60,18 +60,19 @@ def _say(console: Console, path: Path, found: list[str]) -> int:
     return 1 if found else 0
 
 
-def training_config(mix: Any, learner: Any, teacher: str, start: str | None, threads: int) -> dict[str, Any]:
+def training_config(mixes: Any, learner: Any, teacher: str, start: str | None, threads: int) -> dict[str, Any]:
     """What a training run depends on, as plain data.
 
     Args:
-        mix: ``training.run.MissionMix``; ``learner``: ``training.ppo.PpoConfig``.
+        mixes: list of ``training.run.MissionMix``; ``learner``: ``training.ppo.PpoConfig``.
         teacher: whom the first iterations imitate.
         start: trained policy whose weights it began with.
         threads: of the run; they change its time alone.
     """
     began = None if start is None else {"policy": start, "sha256": checkpoint_digest(start)}
     return {
-        "missions": asdict(mix), "learner": asdict(learner), "teacher": teacher, "start": began, "threads": threads,
+        "missions": [asdict(mix) for mix in mixes], "learner": asdict(learner),
+        "teacher": teacher, "start": began, "threads": threads,
     }  # fmt: skip
 
 
@@ -96,14 +97,15 @@ def play_training(config: dict[str, Any], results: Any) -> tuple[dict[str, Any],
     from training.run import MissionMix, train_run
 
     missions, learner, threads = config["missions"], config["learner"], config["threads"]
-    mix = MissionMix(**{**missions, "threats": tuple(missions["threats"])})
+    mixes = [MissionMix(**{**one, "threats": tuple(one["threats"])}) for one in missions]
     hidden = tuple(learner["network"]["without"])
     network = NetworkConfig(**{**learner["network"], "without": hidden})
     settings = PpoConfig(**{**learner, "network": network})
     teacher, start = config["teacher"], (config.get("start") or {}).get("policy")
     with tempfile.TemporaryDirectory() as folder:
         policy = train_run(
-            Path(folder), mix, settings, teacher=teacher, start=start, stop_after=results["iterations"], threads=threads
-        )
+            Path(folder), mixes, settings,
+            teacher=teacher, start=start, stop_after=results["iterations"], threads=threads,
+        )  # fmt: skip
         results = training_results(policy.parent)
-    return training_config(mix, settings, teacher, start, threads), results
+    return training_config(mixes, settings, teacher, start, threads), results

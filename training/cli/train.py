@@ -12,15 +12,17 @@ from agents.hiding import features_of
 from qdt_env.records import require
 from training.cards import CARD
 from training.cli.repeat import training_config, training_results
-from training.cli.report import Scenario, Seed, Suite, progress_bar, screen, write_json
+from training.cli.report import Seed, Suite, progress_bar, screen, write_json
 
 _TEACHERS = tuple(name for name in POLICY_NAMES if not name.startswith("perfect") and name != "wait")
 
 
 def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run: curve, checkpoint, policy.")],
-    scenario: Scenario = "ward",
-    buildings: Annotated[int, typer.Option(min=1, help="Generated buildings that the missions are shared among.")] = 1,
+    scenario: Annotated[
+        str, typer.Option(help="ward, clinic, hospital or a building file; several with commas: batches in turn.")
+    ] = "ward",
+    buildings: Annotated[int, typer.Option(min=1, help="Generated buildings that a batch is shared among.")] = 1,
     suite: Suite = "qkd",
     threats: Annotated[str, typer.Option(help="Presets with commas, shared among the missions.")] = "mixed",
     algorithm: Annotated[str, typer.Option(help="mappo (central critic) or ippo.")] = "mappo",
@@ -62,8 +64,11 @@ def train(
     except ModuleNotFoundError as error:
         raise ValueError(f"qdt train needs {error.name}: pip install 'qdt-env[train]'") from None
     presets = tuple(threats.split(","))
-    rows = rows or usual_rows(scenario, buildings * len(presets) * repeats)
-    mix = MissionMix(scenario, buildings, 0, suite, presets, rows, advisor=advisor)
+    apart = buildings * len(presets) * repeats
+    mixes = [
+        MissionMix(one, buildings, 0, suite, presets, rows or usual_rows(one, apart), advisor=advisor)
+        for one in scenario.split(",")
+    ]
     hidden = features_of([name for name in without.split(",") if name], advised=advisor is not None)
     warm = min(imitated, iterations) if imitate else 0
     config = PpoConfig(
@@ -85,10 +90,10 @@ def train(
                 recent.clear()
 
         path = train_run(
-            out, mix, config, teacher=imitate or "gain", start=start, resume=resume, minutes=minutes, threads=threads,
+            out, mixes, config, teacher=imitate or "gain", start=start, resume=resume, minutes=minutes, threads=threads,
             scalars=scalars, progress=report,
         )  # fmt: skip
-    made = training_config(mix, config, imitate or "gain", start, threads)
+    made = training_config(mixes, config, imitate or "gain", start, threads)
     write_json(out / CARD, "train", made, training_results(out))
     played = path if advisor is None else f"{path}+{advisor}"
     console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {played}")

@@ -124,9 +124,9 @@ def test_a_run_with_advice_trains_and_names_its_advisor(tmp_path: Path, algorith
     path = train_run(tmp_path, mix, config, minutes=0.0)  # cut off after an iteration, then gone on with
     train_run(tmp_path, mix, config, resume=True)
     network, card = load_network(path)
-    assert path.name == POLICY and network.advised and card["missions"]["advisor"] == "greedy"
+    assert path.name == POLICY and network.advised and card["missions"][0]["advisor"] == "greedy"
     assert with_advice(RescueVectorEnv(1).layout).size == mix.make_env().layout.size
-    with pytest.raises(ValueError, match="missions.advisor there 'greedy', here None"):
+    with pytest.raises(ValueError, match="missions.0.advisor there 'greedy', here None"):
         train_run(tmp_path, replace(mix, advisor=None), config, resume=True)
 
 

@@ -134,7 +134,7 @@ def test_replayed_decisions_have_the_probability_that_they_were_drawn_with(memor
     task = Turns(8)
     config = PpoConfig(iterations=2, seed=3, network=replace(PpoConfig().network, memory=memory, commits=False))
     learner = Learner(config)
-    rollout, _ = next(train(task, learner))
+    rollout, _ = next(train([task], learner))
     fresh = Learner(config).policy
     arrays = (torch.from_numpy(a) for a in (rollout.observation, rollout.mask, rollout.chosen, rollout.sequences))
     logits = fresh.replay(task.layout, *arrays)
@@ -149,7 +149,7 @@ def test_a_step_is_the_same_in_one_piece_and_in_many(memory: bool, monkeypatch: 
         monkeypatch.setattr(ppo, "CACHED", cached)
         learner = Learner(PpoConfig(iterations=1, epochs=1, minibatches=1, network=NetworkConfig(8, 16, memory=memory)))
         env = Trust(8)
-        ((_, figures),) = train(env, learner)
+        ((_, figures),) = train([env], learner)
         steps.append((learner.policy.state_dict(), figures))
     (one, some), (many, others) = steps
     assert all(torch.allclose(one[name], many[name], atol=1e-6) for name in one)
@@ -162,13 +162,22 @@ def test_rows_that_share_a_seed_play_the_same_mission() -> None:
     seen: list[list[int]] = []
     reset = task.reset
     task.reset = lambda *, seed=None: seen.append(seed) or reset(seed=seed)  # type: ignore[method-assign]
-    next(train(task, learner))
+    next(train([task], learner))
     assert len(set(seen[0])) == 2 and seen[0] == sorted(seen[0]) and min(seen[0]) >= 1 << 40
+
+
+def test_tasks_in_turn_keep_scales_of_their_own() -> None:
+    tasks = [Trust(8), Turns(8)]
+    learner = Learner(PpoConfig(iterations=2, network=replace(PpoConfig().network, commits=False)), tasks=2)
+    for _ in train(tasks, learner):
+        assert [float(one.weight) > 0.0 for one in learner.scales] == [True, learner.iteration == 2]
+    with pytest.raises(ValueError, match="tasks=1 is not allowed: 2"):
+        next(train(tasks[:1], Learner(PpoConfig(iterations=1), tasks=2)))
 
 
 def test_imitation_needs_a_teacher() -> None:
     with pytest.raises(ValueError, match="imitated"):
-        next(train(Trust(8), Learner(PpoConfig(iterations=2, imitated=1))))
+        next(train([Trust(8)], Learner(PpoConfig(iterations=2, imitated=1))))
 
 
 def test_an_episode_is_played_whole_and_counted() -> None:

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the trainer needs PyTorch")
@@ -87,6 +88,28 @@ def test_a_run_killed_without_warning_goes_on_bit_for_bit(tmp_path: Path) -> Non
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_several_mixes_are_played_in_turn_and_resumed_in_turn(tmp_path: Path) -> None:
+    small = MissionMix("clinic", rows=2, max_cycles=10)
+    config = replace(CONFIG, imitated=2)
+    whole = train_run(tmp_path / "whole", [MIX, small], config)
+    steps = [float(line["agent_steps"]) for line in curve(tmp_path / "whole")]
+    ward, clinic = (len(mix.scenarios()[0].team) * mix.rows * (mix.max_cycles or 0) for mix in (MIX, small))
+    assert np.diff([0.0, *steps]).tolist() == [ward, clinic, ward, clinic]
+    assert [float(line["missions"]) for line in curve(tmp_path / "whole")] == [4.0, 6.0, 10.0, 12.0]
+    train_run(tmp_path / "cut", [MIX, small], config, stop_after=3)
+    resumed = train_run(tmp_path / "cut", [MIX, small], config, resume=True)
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
+    (one, card), other = load_network(whole), load_network(resumed)[0].state_dict()
+    assert all(torch.equal(value, other[name]) for name, value in one.state_dict().items())
+    assert [mix["scenario"] for mix in card["missions"]] == ["ward", "clinic"]
+    with pytest.raises(ValueError, match="advisor='greedy' is not allowed: None"):
+        train_run(tmp_path / "odd", [MIX, replace(small, advisor="greedy")], config)
+    with pytest.raises(ValueError, match="mixes"):
+        train_run(tmp_path / "none", [], config)
+    with pytest.raises(ValueError, match="missions.1.rows there 2, here 4"):
+        train_run(tmp_path / "cut", [MIX, replace(small, rows=4)], config, resume=True)
+
+
 def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
     first = train_run(tmp_path / "first", MIX, replace(CONFIG, iterations=1))
     short = replace(CONFIG, iterations=2, imitated=0)
@@ -125,7 +148,7 @@ def test_a_run_is_not_overwritten_by_mistake_nor_mixed_with_another(tmp_path: Pa
         train_run(tmp_path, MIX, small)
     with pytest.raises(ValueError, match="learning_rate there 0.001, here 0.01"):
         train_run(tmp_path, MIX, replace(small, learning_rate=0.01), resume=True)
-    with pytest.raises(ValueError, match="missions.suite there 'qkd', here 'psk'"):
+    with pytest.raises(ValueError, match="missions.0.suite there 'qkd', here 'psk'"):
         train_run(tmp_path, replace(MIX, suite="psk"), small, resume=True)
     (tmp_path / CHECKPOINT).write_bytes((tmp_path / CHECKPOINT).read_bytes()[:1000])
     with pytest.raises(ValueError, match="damaged"):
