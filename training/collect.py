@@ -13,8 +13,9 @@ import numpy as np
 
 from agents.learned import Actor, Decisions, rounds
 from agents.policy import Policy
+from agents.second_thoughts import SecondThoughts
 from qdt_env.records import require
-from qdt_env.spaces import ActionCodec, ObservationLayout
+from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 
 OBJECTIVES = ("lives", "score")
 PER_DECISION = (
@@ -227,9 +228,13 @@ class Teacher:
         """``actor`` says which robots have a choice and what they see of each other."""
         self.policy, self.actor, self.rng = policy, actor, rng
         self._waited = np.zeros(0)
+        self._second_thoughts = SecondThoughts(actor.layout)
 
     def decide(self, observation: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, list[Decisions]]:
-        """As ``Actor.decide``; runs of waiting are noted once in ``patience`` steps."""
+        """As ``Actor.decide``; runs of waiting are noted once in ``patience`` steps.
+
+        So is a teacher's second thought, if it has them, where the learner is to have them too.
+        """
         config, layout, codec = self.actor.policy.config, self.actor.layout, self.actor.codec
         asked, low = self.actor.asked(observation, mask)
         actions = np.where(low, codec.service("recharge"), self.policy.act(observation, mask, self.rng))
@@ -237,6 +242,9 @@ class Teacher:
             actions = np.where(asked & (actions == 0), codec.wait, actions).astype(np.int32)
         if self._waited.shape != asked.shape:
             self._waited = np.zeros(asked.shape, np.int64)
+        if config.reconsiders:
+            asked |= self._second_thoughts.due(observation) & ~low & (actions != CONTINUE)
+            self._second_thoughts.note(observation, actions)
         waits = actions == codec.wait
         noted = asked & ~(waits & (self._waited % config.patience != 0))
         self._waited = np.where(waits & asked, self._waited + 1, 0)
@@ -246,7 +254,7 @@ class Teacher:
             action = actions[rows, robots].astype(np.int64)
             allowed = mask[rows, robots]
             if config.commits:
-                allowed[:, 0] = 0
+                allowed[:, CONTINUE] = 0
             none = np.zeros(rows.size, np.float32)
             made.append(Decisions(rows, robots, observation[rows, robots], allowed, chosen[rows], action, none))
             patients = action - 1

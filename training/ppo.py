@@ -55,6 +55,8 @@ class PpoConfig:
         epochs: passes over a batch.
         minibatches: parts of a batch, one gradient step each; a part holds whole robots.
         learning_rate: of Adam, falls linearly to a tenth over the run.
+        warm_up: iterations after the imitated ones over which the learning rate rises to that. Adam's first steps move
+            every weight by the whole rate, whatever the gradient's size: what is known already would be lost.
         clip: of the probability ratio.
         entropy: weight of the entropy bonus, falls linearly to a tenth.
         discount: per step; 1: the mission is finite and its score is not discounted.
@@ -76,6 +78,7 @@ class PpoConfig:
     epochs: int = 4
     minibatches: int = 4
     learning_rate: float = 1e-3
+    warm_up: int = 0
     clip: float = 0.2
     entropy: float = 0.01
     discount: float = 1.0
@@ -98,6 +101,7 @@ class PpoConfig:
         require(self.objective in OBJECTIVES, "objective", self.objective, f"one of {', '.join(OBJECTIVES)}")
         for name in ("iterations", "repeats", "epochs", "minibatches"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        require(self.warm_up >= 0, "warm_up", self.warm_up, "0 or more")
         require(0 <= self.imitated <= self.iterations, "imitated", self.imitated, "0 to iterations")
         for name in ("learning_rate", "clip", "max_gradient", "target_kl"):
             require(getattr(self, name) > 0.0, name, getattr(self, name), "a number > 0")
@@ -199,8 +203,9 @@ class Learner:
         if self.iteration == config.imitated > 0:
             self.optimiser = self._fresh_optimiser()  # the teacher's gradients were far larger than those to come
         left = 1.0 - 0.9 * self.iteration / config.iterations
+        begun = 1.0 if imitates else (self.iteration - config.imitated + 1) / (config.warm_up + 1)
         for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * left
+            group["lr"] = config.learning_rate * left * min(begun, 1.0)
         if config.repeats > 1:
             rollout = replace(rollout, reward=without_luck(rollout.reward, config.repeats))
         mean, deviation = self.scale.mean_and_deviation

@@ -14,6 +14,7 @@ from training.cards import CARD
 from training.cli.repeat import training_config, training_results
 from training.cli.report import Seed, Suite, progress_bar, screen, write_json
 
+WARM_UP = 10  # iterations in which a policy that knows something already is changed gently
 _TEACHERS = tuple(name for name in POLICY_NAMES if not name.startswith("perfect") and name != "wait")
 
 
@@ -72,6 +73,7 @@ def train(
     hidden = features_of([name for name in without.split(",") if name], advised=advisor is not None)
     warm = min(imitated, iterations) if imitate else 0
     config = PpoConfig(
+        warm_up=WARM_UP if imitate or start else 0,
         algorithm=algorithm, iterations=iterations, imitated=warm, repeats=repeats,
         epochs=epochs, minibatches=minibatches, learning_rate=learning_rate, entropy=entropy, objective=objective,
         trace=trace, seed=seed,

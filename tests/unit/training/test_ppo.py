@@ -1,6 +1,7 @@
 """The learner's arithmetic: advantages along decisions, ends, the seed's luck, normalisation, and refused settings."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,15 @@ torch = pytest.importorskip("torch", reason="the trainer needs PyTorch")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from agents.networks import NetworkConfig  # noqa: E402
+from agents.learned import Actor  # noqa: E402
+from agents.networks import NetworkConfig, TeamPolicy  # noqa: E402
+from agents.policies import make_policy  # noqa: E402
+from qdt_env.spaces import CONTINUE  # noqa: E402
 from tests.learning.tasks import Trust, Turns  # noqa: E402
 from training import ppo  # noqa: E402
-from training.collect import Rollout, advantages, play_missions, sequences_of  # noqa: E402
+from training.collect import Rollout, Teacher, advantages, play_missions, sequences_of  # noqa: E402
 from training.ppo import Learner, PpoConfig, ReturnScale, train, without_luck  # noqa: E402
+from training.run import MissionMix  # noqa: E402
 
 
 def rollout_of(steps: list[list[int]], reward: np.ndarray, end: list[int], lost: list[bool]) -> Rollout:
@@ -178,6 +183,28 @@ def test_tasks_in_turn_keep_scales_of_their_own() -> None:
 def test_imitation_needs_a_teacher() -> None:
     with pytest.raises(ValueError, match="imitated"):
         next(train([Trust(8)], Learner(PpoConfig(iterations=2, imitated=1))))
+
+
+def test_a_policy_that_knows_something_is_changed_gently_at_first() -> None:
+    config = PpoConfig(iterations=8, imitated=2, warm_up=3, learning_rate=0.01)
+    rates = []
+    learner = Learner(config)
+    task = Trust(8)
+    wait = SimpleNamespace(act=lambda observation, mask, rng: np.full(mask.shape[:2], task.codec.wait, np.int32))
+    for _ in train([task], learner, lambda env: wait):  # type: ignore[arg-type, return-value]
+        rates.append(learner.optimiser.param_groups[0]["lr"] / (0.01 * (1.0 - 0.9 * len(rates) / 8)))
+    assert rates == pytest.approx([1.0, 1.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(("rank", "replans"), [("gain", False), ("gain-replan", True)])
+def test_a_teacher_s_second_thoughts_are_noted_too(rank: str, replans: bool) -> None:
+    env = MissionMix("clinic", rows=2, max_cycles=240).make_env()
+    actor = Actor(TeamPolicy(NetworkConfig(8, 16)), env.layout, env.codec, 2)
+    teacher = Teacher(make_policy(rank, env.layout, env.codec), actor, np.random.default_rng(0))
+    rollout = play_missions(env, teacher.decide, [5, 6], central=False)
+    busy = env.layout.feature(rollout.observation, "self", "busy")[:, 0] > 0.5
+    assert busy.any() == replans and not busy.all()
+    assert (rollout.mask[np.arange(busy.size), rollout.action] == 1).all() and (rollout.action != CONTINUE).all()
 
 
 def test_an_episode_is_played_whole_and_counted() -> None:
