@@ -21,6 +21,7 @@ from qdt_env.records import require
 from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 
 FORMAT = "qdt policy 1"
+TEMPERATURE = 0.25  # of a policy that plays and no longer explores: docs/learning.md, "What the network sees"
 _ABOUT = "about"
 
 
@@ -50,17 +51,20 @@ class Actor:
     """Asks a policy for the actions of B teams, step by step through one episode.
 
     Robots that decide in the same step do so by number, each seeing whom those before it chose (``in_turn``); a robot
-    that chose to wait is asked again after ``patience`` steps.
+    that chose to wait is asked again after ``patience`` steps. ``temperature`` scales the noise with which actions are
+    drawn: at 1 as the policy says, at 0 the likeliest.
     """
 
-    def __init__(self, policy: TeamPolicy, layout: ObservationLayout, codec: ActionCodec, rows: int) -> None:
+    def __init__(
+        self, policy: TeamPolicy, layout: ObservationLayout, codec: ActionCodec, rows: int, temperature: float = 1.0
+    ) -> None:
         """An actor for ``rows`` episodes with observations of ``layout`` and actions of ``codec``.
 
         Raises:
             ValueError: the codec is not of task control.
         """
         require(codec.control == "task", "control", codec.control, "'task' for a learned policy")
-        self.policy, self.layout, self.codec = policy, layout, codec
+        self.policy, self.layout, self.codec, self.temperature = policy, layout, codec, temperature
         self._asked_again = np.zeros((rows, layout.robots), np.int64)
         self._remembered = torch.zeros(rows, layout.robots, policy.config.hidden)
         self._second_thoughts = SecondThoughts(layout)
@@ -82,14 +86,14 @@ class Actor:
         return asked & ~low, low
 
     def decide(
-        self, observation: np.ndarray, mask: np.ndarray, uniform: np.ndarray | None = None
+        self, observation: np.ndarray, mask: np.ndarray, uniform: np.ndarray
     ) -> tuple[np.ndarray, list[Decisions]]:
         """Actions of one step.
 
         Args:
             observation: (B, R, F) float32.
             mask: (B, R, A) int8.
-            uniform: (B, R, A) in [0, 1), draws the actions; None takes the likeliest.
+            uniform: (B, R, A) in [0, 1), draws the actions.
 
         Returns:
             (B, R) int32 actions, and the decisions among them, in rounds: in one round a row decides at most once.
@@ -104,8 +108,8 @@ class Actor:
         chosen = np.zeros((len(mask), self.layout.patients), np.float32)
         made = []
         for rows, robots in rounds(asked, config.in_turn):
-            drawn = None if uniform is None else uniform[rows, robots]
-            decisions = self._ask(rows, robots, observation[rows, robots], mask[rows, robots], chosen[rows], drawn)
+            seen, allowed, drawn = (one[rows, robots] for one in (observation, mask, uniform))
+            decisions = self._ask(rows, robots, seen, allowed, chosen[rows], drawn)
             actions[rows, robots] = decisions.action
             if config.in_turn:
                 patients = decisions.action - 1
@@ -126,7 +130,7 @@ class Actor:
         observation: np.ndarray,
         mask: np.ndarray,
         chosen: np.ndarray,
-        uniform: np.ndarray | None,
+        uniform: np.ndarray,
     ) -> Decisions:
         """One round."""
         if self.policy.config.commits and mask.shape[1] > 1:
@@ -144,9 +148,9 @@ class Actor:
             if remembers:
                 self._remembered[rows, robots] = remembered
             likelihood = torch.log_softmax(logits, -1)
-            if uniform is not None:  # the largest of logits with Gumbel noise is distributed as the policy says
-                logits = logits - torch.log(-torch.log(torch.from_numpy(uniform).clamp_min(1e-12)))
-            action = logits.argmax(-1)
+            # The largest of logits with Gumbel noise is distributed as the policy says.
+            noise = -torch.log(-torch.log(torch.from_numpy(uniform).clamp_min(1e-12)))
+            action = (logits + self.temperature * noise).argmax(-1)
             taken = likelihood.gather(1, action[:, None])[:, 0]
         return Decisions(rows, robots, observation, mask, chosen, action.numpy(), taken.numpy())
 
@@ -176,9 +180,10 @@ def one_thread() -> Iterator[None]:
 
 
 class LearnedPolicy:
-    """A trained network as a policy. Actions are drawn as in training, or the likeliest taken (``likeliest``).
+    """A trained network as a policy.
 
-    Drawing is the default: a robot that always prefers the same action can prefer one that leads nowhere, for ever.
+    Actions are drawn more surely than in training, where exploring pays. Still they are drawn: a robot that always
+    prefers the same action can prefer one that leads nowhere, for ever.
 
     Attributes:
         graph: observations must be of a ``GraphLayout``, the robots' maps included.
@@ -187,9 +192,19 @@ class LearnedPolicy:
     perfect_information = False
 
     def __init__(
-        self, network: TeamPolicy, layout: ObservationLayout, codec: ActionCodec, name: str, likeliest: bool = False
+        self,
+        network: TeamPolicy,
+        layout: ObservationLayout,
+        codec: ActionCodec,
+        name: str,
+        temperature: float = TEMPERATURE,
     ) -> None:
         """The network's choices for observations of ``layout`` and actions of ``codec`` (task control).
+
+        Args:
+            network, layout, codec: what plays, and what.
+            name: in tables.
+            temperature: see :class:`Actor`.
 
         Raises:
             ValueError: the codec is of another control, or the network wants advice or a graph that the observations
@@ -202,7 +217,7 @@ class LearnedPolicy:
         self.graph = network.config.graph > 0
         mapped = "zones" in layout.blocks or not self.graph
         require(mapped, "policy", name, "one trained on the flat observation, or give it a GraphLayout")
-        self.likeliest = likeliest
+        self.temperature = temperature
         self._actor: Actor | None = None
 
     @one_thread()
@@ -210,12 +225,11 @@ class LearnedPolicy:
         """See :class:`agents.policy.Policy`; the start of an episode is read off the time elapsed."""
         rows = len(mask)
         if self._actor is None or len(self._actor._asked_again) != rows:
-            self._actor = Actor(self.network, self.layout, self.codec, rows)
+            self._actor = Actor(self.network, self.layout, self.codec, rows, self.temperature)
         elapsed = self.layout.feature(observation, "time", "elapsed")
         if not (elapsed > 0.0).any():
             self._actor.reset()
-        uniform = None if self.likeliest else rng.random(mask.shape)
-        actions, _ = self._actor.decide(np.ascontiguousarray(observation), mask, uniform)
+        actions, _ = self._actor.decide(np.ascontiguousarray(observation), mask, rng.random(mask.shape))
         return actions
 
 

@@ -113,6 +113,29 @@ def test_masked_actions_are_never_taken() -> None:
         assert np.take_along_axis(mask, actions[..., None], -1).all()
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.25])
+def test_actions_are_drawn_as_the_policy_says_sharpened_by_its_temperature(temperature: float) -> None:
+    rows = 6000
+    policy = network(in_turn=False)
+    with torch.no_grad():
+        policy.patient.weight.mul_(100.0)  # a fresh policy is close to uniform
+        policy.others.weight.mul_(100.0)
+    seen = observations(3).numpy()[None].repeat(rows, 0)
+    mask = np.ones((rows, 3, CODEC.n), np.int8)
+    actor = Actor(policy, LAYOUT, CODEC, rows, temperature)
+    actions, ((made),) = actor.decide(seen, mask, np.random.default_rng(0).random(mask.shape))
+    first = made.row == 0
+    arrays = (torch.from_numpy(one[first]) for one in (made.observation, made.mask, made.chosen))
+    says = torch.softmax(
+        policy(LAYOUT, *arrays, torch.zeros(int(first.sum()), policy.config.hidden))[0] / temperature, -1
+    )
+    found = np.array([np.bincount(actions[:, robot], minlength=CODEC.n) / rows for robot in made.robot[first]])
+    # Hoeffding: each frequency within this of its probability but for one in 10^9, over all of them
+    bound = np.sqrt(np.log(2.0 * found.size * 1e9) / (2.0 * rows))
+    assert np.abs(found - says.detach().numpy()).max() < bound
+    assert says.max() > 3.0 / CODEC.n, "not close to uniform"
+
+
 def test_busy_robots_go_on_unless_they_must_choose() -> None:
     seen = observations(3)
     cut(LAYOUT, seen, "self")[0, 0, SELF_FEATURES.index("busy")] = 1.0
@@ -142,7 +165,7 @@ def test_robots_decide_in_turn_and_see_who_was_chosen() -> None:
     actor = Actor(network(), LAYOUT, CODEC, 1)
     mask = np.ones((1, 3, CODEC.n), np.int8)
     mask[..., 5:] = 0  # a patient must be chosen
-    _, made = actor.decide(observations(3).numpy()[None], mask)
+    _, made = actor.decide(observations(3).numpy()[None], mask, np.zeros(mask.shape))
     first, second = made[0].action[0] - 1, made[1]
     assert second.chosen[0, first] == 1.0 and second.chosen.sum() == 1.0
 

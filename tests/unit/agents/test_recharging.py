@@ -49,7 +49,7 @@ def test_ranks_and_networks_recharge_alike() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         minding, careless = (TeamPolicy(NetworkConfig(8, 16, recharges=on)) for on in (True, False))
-    actions, made = Actor(minding, LAYOUT, CODEC, 1).decide(observation, mask)
+    actions, made = Actor(minding, LAYOUT, CODEC, 1).decide(observation, mask, np.zeros(mask.shape))
     assert actions[0, 0] == recharge and not made, "a reflex is no decision to learn from"
-    actions, _ = Actor(careless, LAYOUT, CODEC, 1).decide(observation, mask)
+    actions, _ = Actor(careless, LAYOUT, CODEC, 1).decide(observation, mask, np.zeros(mask.shape))
     assert actions[0].tolist() == [0, 0], "busy robots go on"

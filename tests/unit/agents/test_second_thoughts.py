@@ -69,8 +69,8 @@ def test_ranks_and_networks_think_again_alike() -> None:
         observation = seen(work)
         assert steadfast.act(observation, MASK, rng).tolist() == [[0, 0]]
         assert thinking.act(observation, MASK, rng).tolist() == [[3 if again else 0, 0]]
-        assert stubborn.decide(observation, MASK)[1] == []
-        actions, made = open_minded.decide(observation, MASK)
+        assert stubborn.decide(observation, MASK, np.zeros(MASK.shape))[1] == []
+        actions, made = open_minded.decide(observation, MASK, np.zeros(MASK.shape))
         asked = [(int(one.row[0]), int(one.robot[0])) for one in made]
         assert asked == ([(0, 0)] if again else []) and actions[0, 1] == 0
         assert all(one.mask[0, 0] == 0 for one in made), "going on is choosing the same patient again"
