@@ -100,8 +100,9 @@ def test_advice_is_input_and_not_an_order(advised: str) -> None:
 
 def test_a_network_without_advice_follows_the_advisor(tmp_path: Path) -> None:
     plain = str(saved(tmp_path, advised=False))
-    follows = run_missions(WARD, GAME, plain, "exact", SEEDS, unseen=True)
-    alone = run_missions(WARD, GAME, plain, seeds=SEEDS)
+    seeds = range(20)  # small missions: in some of them both ways end alike
+    follows = run_missions(WARD, GAME, plain, "exact", seeds, unseen=True)
+    alone = run_missions(WARD, GAME, plain, seeds=seeds)
     assert follows.spent is not None and follows.spent.plans > 0
     assert not np.array_equal(follows.episodes.out.observation, alone.episodes.out.observation)
 
