@@ -21,7 +21,7 @@ from qdt_env.records import require
 from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 
 FORMAT = "qdt policy 1"
-TEMPERATURE = 0.25  # of a policy that plays and no longer explores: docs/learning.md, "What a decision is"
+TEMPERATURE = 0.25  # of a policy that plays and no longer explores: docs/learning.md, "Playing is not exploring"
 _ABOUT = "about"
 
 

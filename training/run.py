@@ -100,7 +100,7 @@ def _check(mixes: Sequence[MissionMix], repeats: int) -> None:
         require(mix.advisor == advisor, "advisor", mix.advisor, f"{advisor!r}, as that of the first mix")
 
 
-def described(mixes: Sequence[MissionMix]) -> list[dict[str, Any]]:
+def _described(mixes: Sequence[MissionMix]) -> list[dict[str, Any]]:
     """What is trained on, as plain data that JSON leaves as it is."""
     return [asdict(mix) | {"threats": list(mix.threats)} for mix in mixes]
 
@@ -167,7 +167,7 @@ def train_run(
     _check(mixes, config.repeats)
     tasks = [mix.make_env(threads, config.network.graph > 0) for mix in mixes]
     learner = Learner(config, mixes[0].advisor is not None, threads, len(tasks))
-    about: dict[str, Any] = {"missions": described(mixes), "teacher": teacher}
+    about: dict[str, Any] = {"missions": _described(mixes), "teacher": teacher}
     if start is not None:
         about["start"] = start
     totals = {"agent_steps": 0.0, "seconds": 0.0, "missions": 0.0}

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
 
 from agents.blocks import cut, deciding, hide  # noqa: E402
 from agents.critics import TruthCritic  # noqa: E402
-from agents.learned import Actor, LearnedPolicy, load_network, rounds, save_policy  # noqa: E402
+from agents.learned import Actor, LearnedPolicy, load_network, one_thread, rounds, save_policy  # noqa: E402
 from agents.networks import NetworkConfig, TeamPolicy  # noqa: E402
 from agents.policies import make_policy  # noqa: E402
 from qdt_env.spaces import PATIENT_FEATURES, SELF_FEATURES, ActionCodec, ObservationLayout  # noqa: E402
@@ -134,6 +134,18 @@ def test_actions_are_drawn_as_the_policy_says_sharpened_by_its_temperature(tempe
     bound = np.sqrt(np.log(2.0 * found.size * 1e9) / (2.0 * rows))
     assert np.abs(found - says.detach().numpy()).max() < bound
     assert says.max() > 3.0 / CODEC.n, "not close to uniform"
+
+
+def test_torch_has_its_threads_back_after_a_policy_has_played() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(ValueError, match="in the middle"), one_thread():
+            assert torch.get_num_threads() == 1
+            raise ValueError("in the middle")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_busy_robots_go_on_unless_they_must_choose() -> None:
