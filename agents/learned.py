@@ -168,8 +168,8 @@ def rounds(asked: np.ndarray, in_turn: bool) -> list[tuple[np.ndarray, np.ndarra
 def one_thread() -> Iterator[None]:
     """Within, torch keeps to one thread; after, it has those that it had before.
 
-    Its operations here are too small to be shared; on a busy machine threads that wait for each other cost up to
-    seven times the time.
+    Its operations here are too small to be shared; on a busy machine threads that wait for each other took up to twice
+    the time.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
