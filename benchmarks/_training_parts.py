@@ -76,7 +76,7 @@ def parts_of(env: RescueVectorEnv, learner: Learner) -> Iterator[PartClock]:
         (torch.nn.utils, "clip_grad_norm_", "Adam"),
         (torch.Tensor, "backward", "backward"),
         (training.ppo, "advantages", "advantages"),
-        (training.ppo._Batch, "part", "minibatches"),
+        (training.ppo._Piece, "of", "minibatches"),
     ]
     with ExitStack() as stack:
         for owner, name, part in places:

@@ -18,9 +18,6 @@ from qdt_env.records import require
 from qdt_env.spaces import CONTINUE, ActionCodec, ObservationLayout
 
 OBJECTIVES = ("lives", "score")
-PER_DECISION = (
-    "observation", "mask", "chosen", "action", "log_probability", "row", "robot", "step", "context",
-)  # fmt: skip
 
 
 class VectorTask(Protocol):

@@ -9,10 +9,9 @@ is resumed from a checkpoint goes on exactly as if it had not been interrupted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -23,9 +22,9 @@ from agents.learned import Actor
 from agents.networks import NetworkConfig, TeamPolicy
 from agents.policy import Policy
 from qdt_env.records import require
+from qdt_env.threads import Threads
 from training.collect import (
     OBJECTIVES,
-    PER_DECISION,
     Choice,
     Decide,
     Rollout,
@@ -163,7 +162,7 @@ class Learner:
         self.config, self.iteration = config, 0
         self.scales = nn.ModuleList(ReturnScale() for _ in range(tasks))
         self.optimiser = self._fresh_optimiser()
-        self._side_by_side = map if threads == 1 else ThreadPoolExecutor(2).map
+        self._threads = Threads(min(threads, 2))
 
     def start_from(self, network: TeamPolicy) -> None:
         """Begin with the weights of another policy; the critic starts anew. When robots are asked may differ.
@@ -220,7 +219,7 @@ class Learner:
         for _ in range(config.epochs):
             for robots in np.array_split(rng.permutation(len(rollout.sequences)), config.minibatches):
                 if robots.size:
-                    figures.append(self._step(env, batch.part(np.sort(robots)), imitates, config.entropy * left))
+                    figures.append(self._step(env, batch, np.sort(robots), imitates, config.entropy * left))
             if not imitates and figures[-1]["kl"] > config.target_kl:
                 break
         self.iteration += 1
@@ -228,31 +227,47 @@ class Learner:
         means = {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
         return {**means, "explained_variance": explained, "passes": len(figures) / config.minibatches}
 
-    def _step(self, env: VectorTask, part: "_Batch", imitates: bool, entropy_weight: float) -> dict[str, float]:
+    def _step(
+        self, env: VectorTask, batch: "_Batch", robots: np.ndarray, imitates: bool, entropy_weight: float
+    ) -> dict[str, float]:
         """One gradient step. Policy and critic share no weights, so each may have a thread of its own."""
         self.optimiser.zero_grad(set_to_none=True)
-        pieces = list(part.pieces())
-        policy = partial(self._policy_loss, env, imitates=imitates, entropy_weight=entropy_weight)
-        found: dict[str, float] = {}
-        for about in self._side_by_side(partial(_gradients, pieces), (policy, partial(self._value_loss, env))):
-            found |= about
-        for module in (self.policy, self.critic):
-            nn.utils.clip_grad_norm_(module.parameters(), self.config.max_gradient)
+        pieces = batch.pieces(robots)
+        policy = partial(self._policy_loss, env, batch, imitates=imitates, entropy_weight=entropy_weight)
+        critic = partial(self._value_loss, env, batch)
+        sides = ((self.policy, policy), (self.critic, critic))
+        done = self._threads.do([partial(self._gradients, module, loss, pieces) for module, loss in sides])
         self.optimiser.step()
+        found = done[0] | done[1]
         return {name: found[name] for name in _FIGURES}
 
+    def _gradients(self, module: nn.Module, loss_of: "_LossOf", pieces: list["_Piece"]) -> dict[str, float]:
+        """Sum a loss's gradients over pieces that fit the cache, and clip them; returns the means of its figures."""
+        decisions = sum(piece.places.numel() for piece in pieces)
+        figures: dict[str, float] = {}
+        for piece in pieces:
+            share = piece.places.numel() / decisions
+            loss, about = loss_of(piece)
+            (loss * share).backward()
+            figures = {name: figures.get(name, 0.0) + share * value for name, value in about.items()}
+        nn.utils.clip_grad_norm_(module.parameters(), self.config.max_gradient)
+        return figures
+
     def _policy_loss(
-        self, env: VectorTask, part: "_Batch", imitates: bool, entropy_weight: float
+        self, env: VectorTask, batch: "_Batch", piece: "_Piece", imitates: bool, entropy_weight: float
     ) -> tuple[Tensor, dict[str, float]]:
         """The policy's loss on some decisions, and figures about it."""
-        config, rollout = self.config, part.rollout
-        observation, mask, chosen = (torch.from_numpy(a) for a in (rollout.observation, rollout.mask, rollout.chosen))
-        logits = self.policy.replay(env.layout, observation, mask, chosen, torch.from_numpy(rollout.sequences))
+        config, decisions = self.config, batch.rollout
+        observation, mask, chosen, action, before, advantage = piece.of(
+            decisions.observation, decisions.mask, decisions.chosen, decisions.action, decisions.log_probability,
+            batch.advantage,
+        )  # fmt: skip
+        logits = self.policy.replay(env.layout, observation, mask, chosen, piece.sequences)
         likelihood = torch.log_softmax(logits, -1)
-        taken = likelihood.gather(1, torch.from_numpy(rollout.action)[:, None])[:, 0]
+        taken = likelihood.gather(1, action[:, None])[:, 0]
         entropy = -(likelihood.exp() * likelihood).sum(-1).mean()
-        ratio = torch.exp(taken - torch.from_numpy(rollout.log_probability))
-        advantage = torch.from_numpy(part.advantage).float()
+        ratio = torch.exp(taken - before)
+        advantage = advantage.float()
         clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
         loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
         if imitates:
@@ -264,17 +279,18 @@ class Learner:
             "clipped": float(((ratio - 1.0).abs() > config.clip).float().mean()),
         }  # fmt: skip
 
-    def _value_loss(self, env: VectorTask, part: "_Batch") -> tuple[Tensor, dict[str, float]]:
+    def _value_loss(self, env: VectorTask, batch: "_Batch", piece: "_Piece") -> tuple[Tensor, dict[str, float]]:
         """The critic's loss on some decisions, and its figure."""
-        error = self.values(env, torch.from_numpy(part.rollout.context)) - torch.from_numpy(part.target).float()
+        context, target = piece.of(batch.rollout.context, batch.target)
+        error = self.values(env, context) - target.float()
         loss = nn.functional.huber_loss(error, torch.zeros_like(error), delta=5.0)
         return self.config.value_weight * loss, {"value_loss": float(loss.detach())}
 
     def _all_values(self, env: VectorTask, context: np.ndarray) -> np.ndarray:
         """(N,) normalised values of contexts (N, C), in pieces that fit the cache."""
-        with torch.inference_mode():
-            pieces = torch.from_numpy(context).split(max(1, CACHED // context.shape[1]))
-            return torch.cat([self.values(env, piece) for piece in pieces]).double().numpy()
+        pieces = torch.from_numpy(context).split(max(1, CACHED // context.shape[1]))
+        value_of = torch.inference_mode()(partial(self.values, env))
+        return torch.cat(self._threads.do([partial(value_of, piece) for piece in pieces])).double().numpy()
 
     def _end_values(self, env: VectorTask, rollout: Rollout) -> np.ndarray:
         """(B, R) what follows a robot's last step is worth.
@@ -308,36 +324,38 @@ class _Batch:
     advantage: np.ndarray
     target: np.ndarray
 
-    def pieces(self) -> Iterator["_Batch"]:
-        """The same decisions, robots kept whole, in parts of about ``CACHED`` numbers of observation."""
-        robots = len(self.rollout.sequences)
-        parts = min(robots, 1 + self.rollout.observation.size // CACHED)
-        if parts == 1:
-            yield self
-        else:
-            yield from (self.part(some) for some in np.array_split(np.arange(robots), parts))
-
-    def part(self, robots: np.ndarray) -> "_Batch":
-        """The decisions of some robots, rows of ``sequences`` in ascending order."""
+    def pieces(self, robots: np.ndarray) -> list["_Piece"]:
+        """The decisions of some robots, rows of ``sequences`` in ascending order, robots kept whole."""
         table = self.rollout.sequences[robots]
+        numbers = int((table >= 0).sum()) * self.rollout.observation.shape[1]
+        return [_Piece.cut(part) for part in np.array_split(table, min(len(table), 1 + numbers // CACHED))]
+
+
+class _Piece(NamedTuple):
+    """Decisions of which about ``CACHED`` numbers were observed.
+
+    Attributes:
+        places: (n,) int64, where they stand in the batch.
+        sequences: (Q, L) int64, each robot's in order, as places in this piece, -1 after the last.
+    """
+
+    places: Tensor
+    sequences: Tensor
+
+    @classmethod
+    def cut(cls, table: np.ndarray) -> "_Piece":
+        """Rows of a batch's ``sequences``."""
         table = table[:, (table >= 0).any(0)]
-        where = table[table >= 0]
         renamed = np.full(table.shape, -1, np.int64)
-        renamed[table >= 0] = np.arange(where.size)
-        kept = {name: getattr(self.rollout, name)[where] for name in PER_DECISION}
-        return _Batch(replace(self.rollout, sequences=renamed, **kept), self.advantage[where], self.target[where])
+        renamed[table >= 0] = np.arange((table >= 0).sum())
+        return cls(torch.from_numpy(table[table >= 0]), torch.from_numpy(renamed))
+
+    def of(self, *arrays: np.ndarray) -> list[Tensor]:
+        """What the batch's arrays (N, ...) say of these decisions, (n, ...) each."""
+        return [torch.from_numpy(array).index_select(0, self.places) for array in arrays]
 
 
-def _gradients(pieces: list[_Batch], loss_of: Callable[[_Batch], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
-    """Sum the gradients of a loss over pieces that fit the cache; returns the means of its figures."""
-    decisions = sum(piece.advantage.size for piece in pieces)
-    figures: dict[str, float] = {}
-    for piece in pieces:
-        share = piece.advantage.size / decisions
-        loss, about = loss_of(piece)
-        (loss * share).backward()
-        figures = {name: figures.get(name, 0.0) + share * value for name, value in about.items()}
-    return figures
+_LossOf = Callable[[_Piece], tuple[Tensor, dict[str, float]]]
 
 
 def train(

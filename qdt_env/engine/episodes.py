@@ -3,8 +3,8 @@
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import DELAY, REPLAY, attack_table, threats_by_name
 from qdt_env.security.suites import suite_by_name
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
+from qdt_env.threads import Threads
 from qdt_env.twin.explanation import TrustExplanation, explain_trust
 from qdt_env.twin.ledger import Ledger
 from qdt_env.twin.snapshot import TwinSnapshot
@@ -71,7 +72,6 @@ class Episodes:
             ValueError: naming the parameter, what was given and what is allowed.
         """
         require(episodes >= 1, "episodes", episodes, "1 or more")
-        require(threads >= 1, "threads", threads, "1 or more")
         self.scenario, self.game = scenario, game
         self._games = _games_of_rows(game, rows, episodes)
         robots, own_slots = len(scenario.team), scenario.building.max_degree
@@ -87,18 +87,17 @@ class Episodes:
         self._wire = WireChannel(scenario, game, self.codec.n, self.setup, self.state, self.out) if wire else None
         self.chronicle = None if ledger is None else Chronicle(ledger, self.setup, self.state)
         self._suites = np.array([suite_by_name(one.suite).code for one in self._games], np.int64)
-        self._threads = threads
+        self._threads = Threads(threads)
         self._start()
         _announce_compilation(begin_step if wire else step_rows)
 
     def _start(self) -> None:
-        """What cannot be copied or pickled: addresses and threads."""
+        """What cannot be copied or pickled."""
         self._frames = Frame(self.setup), Frame(self.state), Frame(self.out)
-        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but addresses and threads."""
-        kept = {name: value for name, value in vars(self).items() if name not in ("_frames", "_pool", "_step_rows")}
+        """Everything but addresses."""
+        kept = {name: value for name, value in vars(self).items() if name not in ("_frames", "_step_rows")}
         return {**kept, "chronicle": None}  # two writers would make a ledger of neither
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -166,22 +165,18 @@ class Episodes:
         running = np.flatnonzero(self.state.clock["over"] == 0) if self.chronicle is not None else ()
         if self._wire is not None:
             self._wire.step(actions)
-        elif self._pool is None:
-            self._step_rows(0, self.n, actions, *self._frames)
         else:
-            self._step_threads(actions, self._pool)
+            parts = self._threads.parts(self.n)
+            self._threads.do([partial(self.step_part, first, last, actions) for first, last in parts])
         for row in running:
             self.chronicle.record(int(row))  # type: ignore[union-attr]  # there are rows only with a chronicle
 
-    def _step_threads(self, actions: np.ndarray, pool: ThreadPoolExecutor) -> None:
-        """The rows in equal parts, one a thread."""
-        cuts = np.linspace(0, self.n, self._threads + 1).astype(int)
-        work = [
-            pool.submit(self._step_rows, int(a), int(b), actions, *self._frames)
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
-        ]
-        for part in work:
-            part.result()
+    def step_part(self, first: int, last: int, actions: np.ndarray) -> None:
+        """Advance rows ``first`` .. ``last - 1`` that are not over, by ``actions`` (B, R) int32 of all rows.
+
+        Several threads may do so at once for different rows. There is no chronicle and no wire channel then.
+        """
+        self._step_rows(first, last, actions, *self._frames)
 
     def snapshot(self, row: int = 0) -> TwinSnapshot:
         """The twin's picture of row ``row`` for planners (the truth, marked so, under perfect information)."""

@@ -1,7 +1,7 @@
 """Mixture: rows of several buildings, suites and threats behind one set of arrays, for domain randomisation."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 
 import numpy as np
@@ -12,6 +12,7 @@ from qdt_env.engine.privileged import state_layout, state_of
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.spaces import ActionCodec, ObservationLayout
+from qdt_env.threads import Threads
 from qdt_env.twin.snapshot import TwinSnapshot
 
 
@@ -49,11 +50,12 @@ class Mixture:
             starts.append(held[-1] + 1)
             own = slice(starts[-2], starts[-1])
             engine = Episodes(
-                scenarios[held[0]], games[held[0]], len(held), threads, rows=games[own], slots=slots,
+                scenarios[held[0]], games[held[0]], len(held), rows=games[own], slots=slots,
                 out=self.out if len(held) == rows else type(self.out)(*(array[own] for array in self.out)),
             )  # fmt: skip
             self.engines.append(engine)
         self._starts = np.array(starts)
+        self._threads, self._on_wire = Threads(threads), games[0].channel == "wire"
         self.state_layout = state_layout(self.engines[0])
         for engine in self.engines[1:]:
             self.state_layout = self.state_layout.covering(state_layout(engine))
@@ -81,8 +83,18 @@ class Mixture:
 
     def step(self, actions: np.ndarray) -> None:
         """Advance every row that is not over; ``actions`` (B, R) integers within the action space."""
-        for k, engine in enumerate(self.engines):
-            engine.step(actions[self._starts[k] : self._starts[k + 1]])
+        if self._on_wire:
+            for k, engine in enumerate(self.engines):
+                engine.step(actions[self._starts[k] : self._starts[k + 1]])
+        else:
+            actions = np.ascontiguousarray(actions, np.int32)
+            self._threads.do([partial(self._step_part, actions, *part) for part in self._threads.parts(self.n)])
+
+    def _step_part(self, actions: np.ndarray, first: int, last: int) -> None:
+        """Rows ``first`` .. ``last - 1``, of whichever engines."""
+        for engine, start, end in zip(self.engines, self._starts, self._starts[1:], strict=False):
+            if start < last and first < end:
+                engine.step_part(max(first - start, 0), min(last, end) - start, actions[start:end])
 
     def metrics_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Metrics of the episodes in ``rows`` (n,), ascending, float64 (n,) each, see ``engine.metrics``."""

@@ -184,6 +184,19 @@ def test_rows_may_differ_in_building_suite_and_threats(scenario_named: Load) -> 
     assert seen["ended"] >= 14, seen
 
 
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_share_rows_of_several_buildings_and_change_nothing(threads: int) -> None:
+    """Stretches of threads and of buildings cut each other everywhere; with 8 threads some have no row at all."""
+    conditions = [Condition("ward", "qkd", "mixed", building_seed=seed) for seed in range(3)]
+    one, other = (RescueVectorEnv(7, conditions=conditions, max_cycles=30, threads=n) for n in (1, threads))
+    rng = np.random.default_rng(0)
+    seen, shared = one.reset(seed=3), other.reset(seed=3)
+    for _ in range(40):
+        assert data_equivalence(seen, shared, exact=True)
+        actions = draw_actions(seen[0]["action_mask"], rng)
+        seen, shared = one.step(actions), other.step(actions)
+
+
 @pytest.mark.slow
 def test_wire_rows_are_the_pettingzoo_face() -> None:
     """Under real ciphers, one engine for each suite."""
