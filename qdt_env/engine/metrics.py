@@ -55,7 +55,7 @@ def metrics_of(setup: Setup, state: State, rows: Array) -> dict[str, Array]:
         "handover_median_min": _median_min(patients["handover_step"], listed, dt_s),
         "robots_lost": clock["lost"],
         "key_bits": links["key_bits_spent"].sum(1, dtype=np.float64),
-        **_triage(setup, state, rows, dt_s),
+        **_triage(state, rows, dt_s),
         **{f"messages_{name}": links[name].sum(1) for name in _COUNTED if name in (LINK.names or ())},
     }
     return {name: np.asarray(metrics[name] if name in metrics else clock[name], np.float64) for name in METRICS}
@@ -71,12 +71,12 @@ def _median_min(steps: Array, listed: Array, dt_s: float) -> Array:
     return np.where(n > 0, median * dt_s / 60.0, NOT_YET)
 
 
-def _triage(setup: Setup, state: State, rows: Array, dt_s: float) -> dict[str, Array]:
+def _triage(state: State, rows: Array, dt_s: float) -> dict[str, Array]:
     """Share of the true reds (at the start) treated within 60 min, how the twin classes the seen, and RSL21."""
     patients, known = state.world.patients[rows], state.twin.patients[rows]
-    rpm, red, tag_error = np.zeros(patients.shape), np.zeros(patients.shape, bool), np.zeros(patients.shape, np.int8)
-    judge_patients(float(setup.physical[0]["start_min"]), patients, known, rpm, red, tag_error)
-    treated = patients["treated_step"]
+    rpm, tag_error = np.zeros(patients.shape), np.zeros(patients.shape, np.int8)
+    judge_patients(patients, known, rpm, tag_error)
+    treated, red = patients["treated_step"], (patients["status"] != EMPTY) & (patients["red"] == 1)
     in_time = red & (treated >= 0) & (treated * dt_s <= 3600.0)
     n, reds = (patients["status"] != EMPTY).sum(1), red.sum(1)
     seen = ((patients["status"] != EMPTY) & (patients["status"] != HANDED_OVER) & (known["known"] == 1)).sum(1)
@@ -96,14 +96,12 @@ def _share(part: Array, whole: Array, of_nothing: float) -> Array:
 
 
 @batch
-def judge_patients(start_min, patients, known, rpm, red, tag_error):
+def judge_patients(patients, known, rpm, tag_error):
     """What the listed patients' numbers mean.
 
     Args:
-        start_min: minutes from the shock to the start of the mission.
         patients, known: (n, P) the truth and the twin's picture.
         rpm: (n, P) float64, written: RPM now, at handover for those handed over.
-        red: (n, P) bool, written: whether the patient's true class at the start was red.
         tag_error: (n, P) int8, written: the twin's class of a seen patient less the true one now (below 0: too urgent).
     """
     for b in range(patients.shape[0]):
@@ -112,6 +110,5 @@ def judge_patients(start_min, patients, known, rpm, red, tag_error):
             if p.status == EMPTY:
                 continue
             rpm[b, i] = p.rpm_handover if p.status == HANDED_OVER else rpm_at(p.rpm0, p.clock_min)
-            red[b, i] = triage_class(rpm_at(p.rpm0, np.float32(np.float32(start_min) * p.pace))) == 0
             if known[b, i].known == 1 and p.status != HANDED_OVER:
                 tag_error[b, i] = triage_class(known[b, i].rpm) - triage_class(rpm[b, i])

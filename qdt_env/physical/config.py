@@ -68,7 +68,7 @@ class PhysicalConfig:
     work_min: tuple[float, ...] = (20.0, 35.0, 70.0)  # extrication, one of three equally often (RCRS steel) [robot-min]
     work_sigma: float = 0.3  # log-normal spread (assumed)
     diggers: int = 2  # robots that can share one extrication
-    moved_probability: float = 0.25  # a walking patient left the bed for a neighbouring zone (assumed)
+    moved_probability: float = 0.25  # a walking patient tried to leave, see ``neighbour_ward``; most stay (assumed)
     # robots, by kind: legged, tracked, aerial
     speed_m_s: tuple[float, ...] = (0.8, 0.5, 1.5)
     stair_speed_m_s: tuple[float, ...] = (0.3, 0.15, 1.5)  # an aerial robot flies up the stair (assumed)

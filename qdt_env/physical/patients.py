@@ -36,7 +36,7 @@ DETERIORATION = np.array(
 STEP_MIN = 30.0  # columns of DETERIORATION are this far apart [min]
 MAX_RPM = 12.0
 GREEN_RPM, YELLOW_RPM = 11.0, 7.0  # lowest RPM of the green and the yellow triage class (severity mapping, assumed)
-MAX_OCCUPANTS = 200  # of one zone; only a bound for the loop
+MAX_OCCUPANTS = 1000  # of one zone; only a bound for the loop
 _LAST_COLUMN = DETERIORATION.shape[1] - 1
 
 
@@ -105,7 +105,7 @@ def triage_class(rpm):
 def poisson(mean, u):
     """A Poisson draw by inversion of one uniform, at most MAX_OCCUPANTS."""
     k = 0
-    p = math.exp(-mean)
+    p = math.exp(-np.float64(mean))  # of a hall it is 0 in single precision
     total = p
     while u > total and k < MAX_OCCUPANTS:
         k += 1
@@ -181,7 +181,10 @@ def hurt_patients(b, cfg, site, world, seed, episode):
 
 @rule
 def neighbour_ward(site, z, u):
-    """An indoor neighbour of zone ``z`` chosen by the uniform ``u``, or ``z`` itself where there is none."""
+    """The zone at the place ``u`` of the table of neighbours, or ``z`` itself where nothing or no indoor zone stands.
+
+    Every zone has as many places as the one with the most passages, so most of them are empty.
+    """
     slot = min(int(u * site.neighbours.shape[1]), site.neighbours.shape[1] - 1)
     n = site.neighbours[z, slot]
     if n >= 0 and site.zones[n].indoor == 1:
@@ -203,6 +206,7 @@ def admit(b, cfg, world, p):
     p.rpm_handover = np.float32(-1.0)
     p.clock_min = cfg.start_min * clock_rate(p.pace, p.status == TRAPPED, np.float32(0.0), False, cfg)
     p.clock_none_min = p.clock_min
+    p.red = triage_class(rpm_at(p.rpm0, p.clock_min)) == 0
     world.zones[b, p.zone].occupants += 1
 
 

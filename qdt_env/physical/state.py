@@ -95,6 +95,7 @@ PATIENT = np.dtype(
         ("kitted", "i1"),  # 0/1: got a kit
         ("changed", "i1"),  # 0/1: something happened that the projections do not know yet
         ("diggers", "i1"),  # robots extricating in this step
+        ("red", "i1"),  # 0/1: triage class at the start of the mission
     ],
     align=True,
 )

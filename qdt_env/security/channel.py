@@ -24,7 +24,8 @@ class ChannelConfig:
         initial_pool_bits: key bits stored before the quake, >= 0 (assumed).
         epoch_steps: steps between two rekeyings, >= 1 (assumed: one minute at 10 s a step).
         natural_loss: probability that the radio or fibre loses a message, [0, 1) (assumed).
-        base_qber: Q0, misalignment without an eavesdropper, [0, 0.5) (4-security, preset robot100MHz).
+        base_qber: Q0, the QBER that is monitored without an eavesdropper, [0, 0.5) (4-security, robot100MHz); without
+            dark counts, and the same under other presets.
         max_qber: Q_max, at which the link's trust reaches zero, (base_qber, 0.5] (zero of 1-2h(Q), 11 %).
         qber_sample_bits: sifted bits compared per step to estimate the QBER, >= 1 (one block n_Z, 4-security).
         cusum_drift: excess of the QBER that the detector forgives per step, >= 0 (assumed: 2.3 sigma of one block).

@@ -169,7 +169,11 @@ def _rekey(link, suite_record, channel_record, step):
 
 @rule
 def _estimate_qber(link, channel_record, intercepted, seed, episode, step, entity):
-    """Measure the QBER of this step's block, with its sampling error, and run the one-sided CUSUM (Page 1954)."""
+    """Measure the QBER of a sample of this step, with its sampling error, and run the one-sided CUSUM (Page 1954).
+
+    Model: the misalignment Q0 and what interception adds. Dark counts are left out, so this QBER does not grow with the
+    loss; key rates and the errors that Cascade corrects come from the whole channel (``cells``).
+    """
     true_qber = intercepted_error_rule(channel_record["base_qber"], intercepted)
     sigma = math.sqrt(true_qber * (_ONE - true_qber) / channel_record["qber_sample_bits"])
     noise = random.normal(seed, episode, step, random.CHANNEL, entity, _QBER_DRAW)

@@ -216,6 +216,20 @@ def test_any_row_of_any_batch_on_any_number_of_threads(shaking_ward: ScenarioCon
                 assert_rows_equal(episodes, batch, {0: b})
 
 
+def test_reds_are_the_red_of_the_start_by_the_patients_own_clocks(shaking_ward: ScenarioConfig) -> None:
+    """Half an hour later more are red, and the metric still speaks of the start; the trapped aged faster before it."""
+    rows = 64
+    episodes = start(shaking_ward, rows, suite="psk")
+    patients = episodes.state.world.patients
+    red = (rpm_now(episodes) < 7.0) & (patients["status"] != EMPTY)
+    by_pace = np.array([[rpm_at(int(p["rpm0"]), np.float32(60.0) * p["pace"]) for p in row] for row in patients])
+    assert (red & (by_pace >= 7.0) & (patients["status"] == TRAPPED)).any()  # these were once forgotten
+    for _ in range(180):
+        episodes.step(wait(episodes))
+    reds = [episodes.metrics(b)["reds"] for b in range(rows)]
+    assert reds == red.sum(1).tolist() and ((rpm_now(episodes) < 7.0) & (patients["status"] != EMPTY)).sum() > red.sum()
+
+
 def test_resetting_a_used_row_equals_a_fresh_one(shaking_ward: ScenarioConfig) -> None:
     """Nothing of the episode before is left: not in the observations, not in the truth of any later step."""
     game = {"suite": "plaintext", "threats": "mixed"}
