@@ -175,7 +175,9 @@ def _attend(own, seen_by, query, first, codes, weights, mean, most):
 def _attend_backward(codes, weights, mean, most, query, first, by_code, by_mean, by_most, by_own, by_seen, by_query):
     rows, width = query.shape
     scale, zero = codes.dtype.type(1.0 / math.sqrt(width)), codes.dtype.type(0.0)
+    left = np.empty(width, codes.dtype)  # of equal maxima, as of patients who look alike, the first gets the gradient
     for n in range(rows):
+        left[:] = by_most[n]
         by_seen[n] = by_query[n] = 0.0
         usual = zero  # what the weights get on average, which a softmax subtracts
         for w in range(width):
@@ -188,8 +190,9 @@ def _attend_backward(codes, weights, mean, most, query, first, by_code, by_mean,
             for w in range(width):
                 by_query[n, w] += by_score * codes[m, w]
             for w in range(width):
-                got = by_code[m, w] + weight * by_mean[n, w] + by_score * query[n, w]
-                got += by_most[n, w] if codes[m, w] == most[n, w] else zero
+                taken = left[w] if codes[m, w] == most[n, w] else zero
+                left[w] -= taken
+                got = by_code[m, w] + weight * by_mean[n, w] + by_score * query[n, w] + taken
                 by_own[m, w] = got if codes[m, w] > zero else zero
             for w in range(width):
                 by_seen[n, w] += by_own[m, w]

@@ -106,9 +106,9 @@ class GreedyPolicy:
 
     def _choose(self, observation: np.ndarray, mask: np.ndarray, taken: np.ndarray, busy: np.ndarray) -> np.ndarray:
         """Actions (B,) of one robot."""
-        own = self.layout.slice(observation, "self")[:, 0]
-        tracked, aerial = own[:, 1] > 0.5, own[:, 2] > 0.5
-        carrying = own[:, 5] > 0.5
+        tracked, aerial, carrying = (
+            self.layout.feature(observation, "self", name)[:, 0] > 0.5 for name in ("tracked", "aerial", "carrying")
+        )
         outlook = Outlook(self.layout, observation)
         patients = mask[:, 1 : 1 + self.layout.patients] == 1
         free = patients & ~taken & ~outlook.claimed

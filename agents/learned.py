@@ -68,13 +68,17 @@ class Actor:
         self._asked_again = np.zeros((rows, layout.robots), np.int64)
         self._remembered = torch.zeros(rows, layout.robots, policy.config.hidden)
         self._second_thoughts = SecondThoughts(layout)
-        self._step = 0
+        self._step = np.zeros((rows, 1), np.int64)
 
-    def reset(self) -> None:
-        """A new episode in every row."""
-        self._asked_again[:] = 0
-        self._remembered.zero_()
-        self._step = 0
+    @property
+    def rows(self) -> int:
+        """Episodes that are played side by side."""
+        return len(self._step)
+
+    def reset(self, rows: np.ndarray) -> None:
+        """A new episode in those of the rows (B,) bool."""
+        self._asked_again[rows] = self._step[rows] = 0
+        self._remembered[torch.from_numpy(rows)] = 0.0
 
     def asked(self, observation: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Robots that have a choice, and robots that recharge without being asked, both (B, R) bool."""
@@ -115,9 +119,8 @@ class Actor:
                 patients = decisions.action - 1
                 named = (patients >= 0) & (patients < self.layout.patients)
                 chosen[rows[named], patients[named]] += 1.0
-            self._asked_again[rows, robots] = self._step + np.where(
-                decisions.action == self.codec.wait, config.patience, 1
-            )
+            patience = np.where(decisions.action == self.codec.wait, config.patience, 1)
+            self._asked_again[rows, robots] = self._step[rows, 0] + patience
             made.append(decisions)
         self._second_thoughts.note(observation, actions)
         self._step += 1
@@ -224,11 +227,10 @@ class LearnedPolicy:
     def act(self, observation: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """See :class:`agents.policy.Policy`; the start of an episode is read off the time elapsed."""
         rows = len(mask)
-        if self._actor is None or len(self._actor._asked_again) != rows:
+        if self._actor is None or self._actor.rows != rows:
             self._actor = Actor(self.network, self.layout, self.codec, rows, self.temperature)
-        elapsed = self.layout.feature(observation, "time", "elapsed")
-        if not (elapsed > 0.0).any():
-            self._actor.reset()
+        elapsed = self.layout.feature(observation, "time", "elapsed").reshape(rows, -1)
+        self._actor.reset(elapsed.max(1) <= 0.0)
         actions, _ = self._actor.decide(np.ascontiguousarray(observation), mask, rng.random(mask.shape))
         return actions
 

@@ -32,6 +32,7 @@ _OPEN, _NOW, _HANDOVER, _LEFT, _TRAVEL, _TOTAL = (
     PATIENT_FEATURES.index(name)
     for name in ("open", "survival_now", "survival_at_handover", "survival_if_left", "travel", "handover")
 )
+_EXISTS = PASSAGE_FEATURES.index("exists")
 _MINUTES = np.float32(TRAVEL_SCALE_S / 60.0)
 
 
@@ -131,13 +132,16 @@ def _read(observation, chosen, places, own, mates, mates_first, patients, whose,
             k += 2
             if seen[advice] > 0.5:
                 named = int(np.rint(seen[advice + 1] * np.float32(room))) - 1
+        there = np.float32(0.0)  # a batch's layout has room for the most passages in any of its buildings
+        for j in range(slots):
+            there += seen[passages + j * _PASSAGE + _EXISTS]
         for i in range(_PASSAGE):
             total = highest = seen[passages + i]
             for j in range(1, slots):
                 value = seen[passages + j * _PASSAGE + i]
                 total += value
                 highest = max(highest, value)
-            own[n, k + i], own[n, k + _PASSAGE + i] = total / np.float32(slots), highest
+            own[n, k + i], own[n, k + _PASSAGE + i] = total / max(there, np.float32(1.0)), highest
         for j in range(robots):
             mate = team + j * _MATE
             if seen[mate] > 0.5:

@@ -31,7 +31,7 @@ class Threads:
         return Threads, (self.number,)
 
     def parts(self, count: int) -> list[tuple[int, int]]:
-        """First and last + 1 of ``count`` things in as many stretches as threads, as equal as can be, longest first."""
+        """First and last + 1 of ``count`` things in equal stretches, one a thread; none is longer than the first."""
         cuts = [-(-count * k // self.number) for k in range(self.number + 1)]
         return list(zip(cuts, cuts[1:], strict=False))
 

@@ -200,15 +200,15 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         if seed is None and (self._episodes[rows] < 0).any():
             seed = secrets.randbits(32)
         if seed is not None:
-            one = hasattr(seed, "__index__")
-            first = operator.index(seed) if one else 0  # type: ignore[arg-type]  # it has an index
-            numbers = [first + b for b in range(self.num_envs)] if one else seed
+            numbers = seed
+            if not isinstance(seed, Sequence | np.ndarray):
+                numbers = [operator.index(seed) + b for b in range(self.num_envs)]
             self._seeds[rows] = self._whole_numbers(numbers, "seed", 2**64, np.uint64)[rows]
             self._episodes[rows] = -1
         self._episodes[rows] += 1
         if "episode" in options:
             numbers = options["episode"]
-            numbers = [numbers] * self.num_envs if hasattr(numbers, "__index__") else numbers
+            numbers = numbers if isinstance(numbers, Sequence | np.ndarray) else [numbers] * self.num_envs
             self._episodes[rows] = self._whole_numbers(numbers, "options['episode']", 2**32, np.int64)[rows]
         self._begin(rows)
         return self._observations(), self._infos()

@@ -49,7 +49,7 @@ class Rollout:
         observation, mask, chosen, action, log_probability, row, robot: of each decision, see ``Decisions``.
         step: (N,) int64, when it was made.
         context: (N, C) float32, what a critic may see then: the observation, behind the true state if it is central.
-        sequences: (B R, L) int64, decisions of each robot in order, -1 after the last; longest first.
+        sequences: (Q, L) int64, decisions of each robot that made any, in order, -1 after the last; longest first.
         reward: (T, B, R) float64.
         end_step: (B, R) int64, the step after the robot's last: its loss, or the horizon.
         end_context: (B, R, C) float32, what a critic may see then.
@@ -199,8 +199,9 @@ def advantages(
     """
     steps, rows, robots = rollout.reward.shape
     weights = discount ** np.arange(steps + 1, dtype=np.float64)
-    summed = np.zeros((steps + 1, rows, robots))
-    np.cumsum(rollout.reward * weights[:steps, None, None], axis=0, out=summed[1:])
+    to_come = np.zeros((steps + 1, rows, robots))
+    for step in range(steps - 1, -1, -1):
+        to_come[step] = rollout.reward[step] + discount * to_come[step + 1]
     table = rollout.sequences
     row, robot = rollout.row[table[:, 0]], rollout.robot[table[:, 0]]
     after, value_after = rollout.end_step[row, robot], end_values[row, robot].astype(np.float64)
@@ -210,8 +211,8 @@ def advantages(
         there = np.flatnonzero(place >= 0)
         at, who = place[there], (row[there], robot[there])
         start, end = rollout.step[at], after[there]
-        gained = (summed[(end, *who)] - summed[(start, *who)]) / weights[start]
         factor = weights[end - start]
+        gained = to_come[(start, *who)] - factor * to_come[(end, *who)]
         delta = gained + factor * value_after[there] - values[at]
         found[at] = delta + factor * trace * advantage_after[there]
         after[there], value_after[there], advantage_after[there] = start, values[at], found[at]

@@ -5,16 +5,15 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from agents.advice_held import with_advice
-from agents.hiding import hidden_columns, reads_advice
+from agents.hiding import hidden_columns
 from agents.planning import make_planner
-from agents.policies import SUFFIX, make_policy, policy_file
+from agents.policies import SUFFIX, policy_file
 from agents.policy import Policy
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.spaces import ActionCodec, ObservationLayout
-from training.rollout import NO_ADVISOR, advisor_names
+from training.rollout import NO_ADVISOR, advisor_names, fitting_policy
 
 HIDE = "hide"
 CHANGES = ("suite", "threats", "channel", "trust", HIDE)  # what an entry may have otherwise than the others
@@ -110,9 +109,8 @@ def made_policy(entry: Entry, scenario: ScenarioConfig, game: GameConfig) -> tup
     _, game = applied(entry, scenario, game)
     slots, passages = scenario.patient_slots, scenario.building.max_degree
     plain = ObservationLayout(slots, passages, len(scenario.team))
-    longer = plain if entry.advisor == NO_ADVISOR else with_advice(plain)
-    policy = make_policy(entry.policy, longer, ActionCodec(game.control, slots, passages))
-    layout = longer if reads_advice(policy) else plain
+    codec = ActionCodec(game.control, slots, passages)
+    policy, layout = fitting_policy(entry.policy, plain, scenario.building, codec, entry.advisor != NO_ADVISOR)
     hidden_columns(layout, entry.hidden)
     return policy, layout
 

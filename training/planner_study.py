@@ -17,10 +17,6 @@ from agents.quantum.simulator import Simulation, basis_states
 
 ENUMERATED = 4_000_000  # feasible choices up to which all of them are looked at
 _TIE = 1e-9  # of the cost's range: costs nearer than that are one cost
-SIMULATED = 1 << 20  # basis states up to which the study simulates a circuit
-
-UNIFORM = "uniform"
-DEPTHS = (1, 2, 4, 8, 16)
 
 Progress = Callable[[int], None]
 

@@ -266,16 +266,16 @@ class Learner:
         likelihood = torch.log_softmax(logits, -1)
         taken = likelihood.gather(1, action[:, None])[:, 0]
         entropy = -(likelihood.exp() * likelihood).sum(-1).mean()
-        ratio = torch.exp(taken - before)
-        advantage = advantage.float()
+        log_ratio = torch.zeros_like(taken) if imitates else taken - before
+        ratio, advantage = torch.exp(log_ratio), advantage.float()
         clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip)
         loss = -torch.minimum(ratio * advantage, clipped * advantage).mean()
         if imitates:
-            loss, ratio = -taken.mean(), torch.ones_like(ratio)
-        ratio = ratio.detach()
+            loss = -taken.mean()
+        ratio, log_ratio = ratio.detach(), log_ratio.detach()
         return loss - entropy_weight * entropy, {
             "policy_loss": float(loss.detach()), "entropy": float(entropy.detach()),
-            "kl": float((ratio - 1.0 - torch.log(ratio)).mean()),
+            "kl": float((ratio - 1.0 - log_ratio).mean()),
             "clipped": float(((ratio - 1.0).abs() > config.clip).float().mean()),
         }  # fmt: skip
 

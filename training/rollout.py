@@ -24,9 +24,11 @@ from agents.quantum.qpu import Qpu
 from agents.quantum.remote import on_qpu, remote_settings
 from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.graph_layout import GraphLayout
+from qdt_env.hospital.graph import HospitalGraph
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
-from qdt_env.spaces import ObservationLayout
+from qdt_env.spaces import ActionCodec, ObservationLayout
 from qdt_env.twin.ledger import Ledger
 from qdt_env.viewer.recorder import Recorder
 from training.graph_missions import GraphSight
@@ -121,19 +123,10 @@ def run_missions(
     if record is not None and ledger is None:
         ledger = open_ledger(None, scenario)
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads, ledger=ledger)
-    sight = GraphSight(episodes)
-
-    def seen(layout: ObservationLayout) -> ObservationLayout:
-        # The block comes last, so a policy that does not read it finds everything where it is without advice.
-        return layout if advisor == NO_ADVISOR else with_advice(layout)
-
-    player: Policy = make_policy(policy, seen(sight.layout), episodes.codec)
-    reads_map = getattr(player, "graph", False)
-    layout = sight.layout if reads_map else episodes.layout
-    if not reads_map:
-        player = make_policy(policy, seen(layout), episodes.codec)
+    player, layout = fitting_policy(policy, episodes.layout, scenario.building, episodes.codec, advisor != NO_ADVISOR)
+    sight = GraphSight(episodes) if getattr(player, "graph", False) else None
     if hidden:
-        player = HidingPolicy(player, seen(layout) if reads_advice(player) else layout, hidden)
+        player = HidingPolicy(player, layout, hidden)
     recorder = None if record is None else Recorder(record, episodes, player={"policy": policy, "advisor": advisor})
     spent = None
     if advisor != NO_ADVISOR:
@@ -144,12 +137,35 @@ def run_missions(
             player = AdvisedPolicy(advisors, player, episodes.layout, episodes.snapshot)
         else:
             player = AdvisorPolicy(advisors, player, episodes.layout, episodes.codec, episodes.snapshot)
-    wall_s = play(episodes, player, numbers, progress, sight if reads_map else None, recorder)
+    wall_s = play(episodes, player, numbers, progress, sight, recorder)
     if advisor != NO_ADVISOR:
         spent = _sum([one.spent for one in advisors])
-    rows = [episodes.metrics(row) for row in range(episodes.n)]
-    metrics = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    metrics = episodes.metrics_of(np.arange(episodes.n))
     return Missions(policy, advisor, game, numbers, metrics, spent, wall_s, episodes)
+
+
+def fitting_policy(
+    name: str, flat: ObservationLayout, building: HospitalGraph, codec: ActionCodec, advised: bool
+) -> tuple[Policy, ObservationLayout]:
+    """A policy by its name and the layout of what it is shown: the robots' maps and advice, if it reads them.
+
+    Args:
+        name: see ``agents.policies.make_policy``.
+        flat: layout of the plain observation.
+        building: what the maps are of.
+        codec: of the actions.
+        advised: whether there is advice to be shown.
+
+    Raises:
+        ValueError: no such policy, or one that cannot play this.
+    """
+    for layout in (GraphLayout(flat, building.n_zones, building.n_passages), flat):
+        # Advice comes last, so a policy that does not read it finds everything where it is without.
+        longer = with_advice(layout) if advised else layout
+        policy = make_policy(name, longer, codec)
+        if getattr(policy, "graph", False):
+            break
+    return policy, longer if reads_advice(policy) else layout
 
 
 def play(

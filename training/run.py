@@ -183,8 +183,10 @@ def train_run(
     def make_teacher(env: VectorTask) -> Policy:
         return make_policy(teacher, env.layout, env.codec)
 
+    until = config.iterations if stop_after is None else stop_after
+    batches = train(tasks, learner, make_teacher if config.imitated else None)
     try:
-        for rollout, figures in train(tasks, learner, make_teacher if config.imitated else None):
+        for rollout, figures in batches if learner.iteration < until else ():
             totals["agent_steps"] += rollout.agent_steps
             totals["missions"] += len(rollout.end_step)
             totals["seconds"] = before_s + time.monotonic() - started
@@ -199,7 +201,7 @@ def train_run(
             if time.monotonic() - saved > save_every_s:
                 save_checkpoint(folder, learner, about, totals)
                 saved = time.monotonic()
-            if learner.iteration == stop_after:
+            if learner.iteration >= until:
                 break
             if minutes is not None and time.monotonic() - started > 60.0 * minutes:
                 break

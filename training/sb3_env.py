@@ -40,7 +40,8 @@ class RescueVecEnv(VecEnv):
     render_mode = None
 
     def __init__(self, rows: int = 1, scenario: Any = "ward", **game: Any) -> None:
-        self.vector_env = RescueVectorEnv(rows, scenario, action_mask="info", autoreset_mode="SameStep", **game)
+        kinds: dict[str, Any] = {"action_mask": "info", "autoreset_mode": "SameStep", "copy": True}
+        self.vector_env = RescueVectorEnv(rows, scenario, **kinds, **game)
         self._robots, self._actions = self.vector_env.layout.robots, np.zeros(0, np.int64)
         self._seed: int | None = None  # of the next reset
         self._mask = np.zeros((rows * self._robots, self.vector_env.codec.n), bool)

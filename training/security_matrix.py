@@ -214,8 +214,7 @@ def play_cell(
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads)
     watch = _Watch(episodes, progress)
     play(episodes, make_policy(policy, episodes.layout, episodes.codec), numbers, watch)
-    rows = [episodes.metrics(row) for row in range(episodes.n)]
-    metrics = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    metrics = episodes.metrics_of(np.arange(episodes.n))
     return Cell(game.suite, str(game.threats), numbers, metrics, watch.onsets(), watch.hit(), watch.forged, watch.signs)
 
 

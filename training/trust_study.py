@@ -4,7 +4,6 @@ Twelve robots, of which a known number lie about what they see, over authenticat
 is drawn robot by robot, so the seeds of the study are those where exactly that many were drawn.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +16,7 @@ from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import SOURCE_KINDS_MASK, Attack
-from training.rollout import Progress, play
+from training.rollout import Progress, cores, play
 from training.security_matrix import Begin
 from training.statistics import Interval, mean_interval, paired_difference
 
@@ -187,7 +186,7 @@ def watch(
     scenario: ScenarioConfig, attack: Attack, policy: str, seeds: np.ndarray, progress: Progress | None = None
 ) -> Watched:
     """Play the missions and keep every robot's trust, and the error of the twin's picture, from the onset on."""
-    threads = max(1, min(os.cpu_count() or 1, seeds.size // 4))
+    threads = max(1, min(cores(), seeds.size // 4))
     episodes = Episodes(scenario, GameConfig(_SUITE, attack), episodes=seeds.size, threads=threads)
     state, indoor = episodes.state, episodes.setup.site.zones["indoor"] == 1
     trust, alive = [], []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from qdt_env.compiled import batch
-from qdt_env.engine.state import Setup, State
+from qdt_env.engine.state import NO_ROOM, Setup, State
 from qdt_env.physical.patients import rpm_at, triage_class
 from qdt_env.physical.state import EMPTY, HANDED_OVER
 from qdt_env.security.link import LINK
@@ -41,7 +41,7 @@ def metrics_of(setup: Setup, state: State, rows: Array) -> dict[str, Array]:
     dt_s = float(setup.physical[0]["dt_s"])
     scale = clock["e_instant"] - clock["e_none"]
     metrics: dict[str, Array] = {
-        "score": np.divide(clock["potential"], scale, out=np.zeros(len(rows)), where=scale > 1e-9),
+        "score": np.divide(clock["potential"], scale, out=np.zeros(len(rows)), where=scale > NO_ROOM),
         "lives_saved": clock["potential"],
         "survivors": clock["e_now"],
         "survivors_none": clock["e_none"],

@@ -8,7 +8,7 @@ import numpy as np
 from qdt_env.compiled import phase, rule
 from qdt_env.engine.links import arrived
 from qdt_env.engine.navigation import look_around
-from qdt_env.engine.state import DOWNLINK, UPLINK
+from qdt_env.engine.state import DOWNLINK, NO_ROOM, UPLINK
 from qdt_env.engine.tasks import allow_moves, see_patients, see_services, squash
 from qdt_env.hospital.graph import ELEVATOR
 from qdt_env.physical.state import BLOCKED, SLOW
@@ -171,7 +171,7 @@ def inform(b, setup, state, out):
     """Write the robots' infos, in the order of ``spaces.ROBOT_INFO``: ground truth for scoring, not for policies."""
     clock = state.clock[b]
     range_lives = clock.e_instant - clock.e_none
-    score = clock.potential / range_lives if range_lives > 0.0 else 0.0
+    score = clock.potential / range_lives if range_lives > NO_ROOM else 0.0
     for r in range(setup.site.team.shape[0]):
         row = out.info[b, r]
         up, down = state.channel.outcomes[b, UPLINK, r], state.channel.outcomes[b, DOWNLINK, r]

@@ -23,6 +23,7 @@ from qdt_env.twin.state import (
 )
 
 UPLINK, DOWNLINK = 0, 1
+NO_ROOM = 1e-9  # lives: a mission in which no more could be won by instant rescue has score 0
 OVERRULED = -2  # own_step of what the own eyes saw before younger news overruled it
 
 CLOCK = np.dtype(

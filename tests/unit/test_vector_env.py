@@ -205,6 +205,17 @@ def test_impossible_resets_are_refused(seed: Any, options: dict[str, Any], messa
         made().reset(seed=seed, options=options)
 
 
+def test_what_infos_say_of_an_episode_starts_it_again() -> None:
+    env = made()
+    env.reset(seed=np.arange(3))
+    first, infos = env.reset(seed=[7, 2**64 - 1, 5], options={"episode": [0, 4, 2]})
+    again, infos_again = env.reset(seed=infos["seed"], options={"episode": infos["episode_number"]})
+    assert (first["observation"] == again["observation"]).all()
+    assert infos_again["seed"].tolist() == [7, 2**64 - 1, 5] and infos_again["episode_number"].tolist() == [0, 4, 2]
+    with pytest.raises(ValueError, match=r"seed=array\(\[0\.5, 1\. , 2\. \]\) is not allowed: one whole number, or 3"):
+        env.reset(seed=np.array([0.5, 1.0, 2.0]))
+
+
 def test_steps_before_a_reset_are_refused() -> None:
     env = made()
     with pytest.raises(ValueError, match="before reset"):

@@ -68,6 +68,22 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda *a: score(*a, who.first), (own, seen_by, direction))
 
 
+def test_those_who_look_alike_get_one_gradient_of_the_maximum_together() -> None:
+    """Unseen patients of a zone are the same numbers; moved together, all of them, they move the maximum once."""
+    who = present(table([[True, True, False, True], [False] * 4, [False, True, True, False]]))
+    own, seen_by, query = numbers(5, WIDTH), numbers(3, WIDTH), numbers(3, WIDTH)
+    with torch.no_grad():
+        own[1], own[4] = own[0], own[3]
+    found, plain = (
+        torch.autograd.grad(sum((one * one).sum() for one in pooled), (own, seen_by, query))
+        for pooled in (attend(own, seen_by, query, who.first), attend_plainly(own, seen_by, query, who))
+    )
+    for one, other in zip(found[1:], plain[1:], strict=True):
+        assert torch.allclose(one, other, rtol=1e-12, atol=1e-12)
+    for alike in ([0, 1], [2], [3, 4]):  # which of them gets it is open
+        assert torch.allclose(found[0][alike].sum(0), plain[0][alike].sum(0), rtol=1e-12, atol=1e-12)
+
+
 def test_a_constant_added_to_all_of_a_rows_logits_does_not_overflow() -> None:
     who = present(table([[True, True, False, False]]))
     own = torch.full((2, WIDTH), 1e4)

@@ -60,7 +60,7 @@ def test_patients_in_another_order_get_their_logits_in_that_order() -> None:
 
 def test_empty_slots_and_more_robots_change_nothing_but_the_size() -> None:
     policy, seen = network(), observations(5)
-    larger = ObservationLayout(patients=20, slots=3, robots=5)
+    larger = ObservationLayout(patients=20, slots=5, robots=5)
     wide = torch.zeros(5, larger.size)
     for name in LAYOUT.blocks:
         block = cut(LAYOUT, seen, name)
@@ -134,6 +134,25 @@ def test_actions_are_drawn_as_the_policy_says_sharpened_by_its_temperature(tempe
     bound = np.sqrt(np.log(2.0 * found.size * 1e9) / (2.0 * rows))
     assert np.abs(found - says.detach().numpy()).max() < bound
     assert says.max() > 3.0 / CODEC.n, "not close to uniform"
+
+
+def test_a_row_that_starts_anew_forgets_and_the_others_do_not() -> None:
+    """Row 0 comes to its next mission while row 1 is in the midst of its own; a policy of that row alone agrees."""
+    rng = np.random.default_rng(3)
+    both, alone = (LearnedPolicy(network(memory=True, patience=3), LAYOUT, CODEC, "m", 0.0) for _ in range(2))
+    mask = np.ones((2, 3, CODEC.n), np.int8)
+    for step in range(8):
+        seen = observations(6, seed=step).numpy().reshape(2, 3, -1)
+        elapsed = LAYOUT.feature(seen, "time", "elapsed")
+        elapsed[:] = 0.1
+        if step in (0, 5):
+            elapsed[: 1 + (step == 0)] = 0.0
+        actions = both.act(seen, mask, rng)
+        if step >= 5:
+            assert (actions[:1] == alone.act(seen[:1], mask[:1], rng)).all()
+        if step == 7:
+            assert not torch.equal(both._actor._remembered[0], both._actor._remembered[1])
+            assert torch.allclose(both._actor._remembered[0], alone._actor._remembered[0], atol=1e-5)
 
 
 def test_torch_has_its_threads_back_after_a_policy_has_played() -> None:

@@ -8,6 +8,7 @@ import pytest
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.scenario import load_scenario, with_horizon
 from qdt_env.vector_env import Condition, RescueVectorEnv
+from training.entries import Entry, made_policy
 from training.graph_missions import GraphMissions, GraphSight
 
 
@@ -26,6 +27,19 @@ def test_training_and_evaluation_see_the_same() -> None:
         seen, *_ = env.step(wait)
         episodes.step(wait)
     assert (env.state() == env.env.state()).all() and env.metrics().keys() == env.env.metrics().keys()
+
+
+def test_a_policy_that_reads_the_map_can_be_evaluated(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="learned policies need PyTorch: make setup-all")
+    from agents.learned import save_policy
+    from agents.networks import NetworkConfig, TeamPolicy
+
+    path = tmp_path / "map.safetensors"
+    save_policy(path, TeamPolicy(NetworkConfig(graph=1)), {})
+    scenario = load_scenario("ward")
+    for advisor in ("none", "greedy"):  # it was not trained with advice and is not shown any
+        policy, layout = made_policy(Entry(str(path), advisor), scenario, GameConfig("qkd", "mixed"))
+        assert policy.graph and "zones" in layout.blocks and "advice" not in layout.blocks
 
 
 @pytest.mark.slow

@@ -70,6 +70,16 @@ def test_advantages_are_those_of_the_definition(data: st.DataObject) -> None:
     assert np.allclose(fast, slow_advantages(rollout, values, end_values, discount, trace), atol=1e-12)
 
 
+@pytest.mark.parametrize("discount", [0.99, 0.9, 0.1])
+def test_advantages_of_long_missions_are_as_exact_as_those_of_short_ones(discount: float) -> None:
+    """discount^720 is 1e-33 at 0.9 and 0 at 0.1: nothing may be divided by it."""
+    rng = np.random.default_rng(1)
+    rollout = rollout_of([list(range(0, 720, 7))], rng.normal(size=720), [720], [False])
+    values, end_values = rng.normal(size=len(rollout.step)), np.array([[0.5]])
+    fast = advantages(rollout, values, end_values, discount, 0.9)
+    assert np.allclose(fast, slow_advantages(rollout, values, end_values, discount, 0.9), atol=1e-11)
+
+
 def test_with_a_decision_at_every_step_it_is_the_usual_gae() -> None:
     reward, values = np.array([0.0, 1.0, 0.5, 2.0]), np.array([0.3, -0.2, 0.7, 0.1])
     rollout = rollout_of([[0, 1, 2, 3]], reward, [4], [False])

@@ -57,6 +57,16 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> N
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_run_that_has_come_so_far_already_stops_at_once(tmp_path: Path) -> None:
+    train_run(tmp_path, MIX, CONFIG, stop_after=2)
+    assert len(curve(tmp_path)) == 2
+    for number in (1, 2):
+        train_run(tmp_path, MIX, CONFIG, resume=True, stop_after=number)
+        assert len(curve(tmp_path)) == 2
+    train_run(tmp_path, MIX, CONFIG, resume=True, stop_after=3)
+    assert len(curve(tmp_path)) == 3
+
+
 def test_more_threads_change_nothing_but_the_time(tmp_path: Path) -> None:
     one, other = (train_run(tmp_path / str(threads), MIX, CONFIG, threads=threads) for threads in (1, 2))
     assert curve(tmp_path / "1") == curve(tmp_path / "2")

@@ -93,3 +93,9 @@ def test_maskable_ppo_trains_on_it_and_never_breaks_a_mask() -> None:
     taken = rollout.actions.reshape(-1).astype(int)
     assert rollout.action_masks.reshape(len(taken), -1)[np.arange(len(taken)), taken].all()
     assert len(model.ep_info_buffer) == 2 * env.num_envs, "two missions of 30 steps in 64"
+
+
+@pytest.mark.parametrize("name", ["copy", "autoreset_mode", "action_mask"])
+def test_what_stable_baselines_needs_cannot_be_taken_away(name: str) -> None:
+    with pytest.raises(TypeError, match=name):
+        RescueVecEnv(2, **{name: False})
