@@ -159,6 +159,8 @@ class Ledger:
     def append(self, leaf: Leaf) -> int:
         """Add the leaf of a mission's next step; signs and commits where a head or a commit is due.
 
+        Where signing or committing fails, the leaf is kept and the next call tries again before it adds anything.
+
         Returns:
             its position, from 0.
 
@@ -173,6 +175,8 @@ class Ledger:
         if last is not None and leaf.step != last + 1:
             raise LedgerError(f"step {leaf.step} cannot be next: mission {leaf.mission.hex()} is at step {last}")
         position = self._tree.size
+        if position and position % self.header.period == 0:
+            self.sign_head()  # signed already, unless that failed: no leaf may go past a head that is due
         self._pending.append((position, data, self._tree.append(data)))
         self._steps[leaf.mission] = leaf.step
         if self._tree.size % self.header.period == 0:

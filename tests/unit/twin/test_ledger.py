@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,6 +266,58 @@ def test_leaves_are_on_disk_once_committed(tmp_path: Path) -> None:
     assert not ledger.verify(), "what cannot be read is not good"
     with pytest.raises(LedgerError, match="closed database"):
         ledger.verify().require()
+
+
+class Busy(Stamp):
+    """A signer that fails when told to, once."""
+
+    fails = False
+
+    def sign(self, message: bytes) -> bytes:
+        if self.fails:
+            self.fails = False
+            raise LedgerError("busy")
+        return super().sign(message)
+
+
+def test_a_head_that_failed_once_is_signed_before_the_next_leaf(tmp_path: Path) -> None:
+    path, signer = tmp_path / "ledger.sqlite", Busy("server")
+    with stamped(path, signers=[signer], period=5) as ledger:
+        for step in range(12):
+            signer.fails = step == 4
+            if signer.fails:
+                with pytest.raises(LedgerError, match="busy"):
+                    ledger.append(leaf_of(step))
+            else:
+                ledger.append(leaf_of(step))
+    found = audit_file(path, scheme=STAMPS)
+    assert (found.ok, found.leaves, found.heads) == (True, 12, 3)
+
+
+def test_a_ledger_locked_at_a_head_has_that_head_later(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with filled(path, 49) as ledger:
+        ledger._store._db.execute("PRAGMA busy_timeout = 10")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match="locked"):
+            ledger.append(leaf_of(49))
+        other.execute("ROLLBACK")
+        other.close()
+        ledger.append(leaf_of(50))
+    assert audit_file(path, scheme=STAMPS).heads == 2
+
+
+def test_a_mission_that_died_at_a_head_is_gone_on_with(tmp_path: Path) -> None:
+    path, signer = tmp_path / "ledger.sqlite", Busy("server")
+    with pytest.raises(LedgerError, match="busy"), stamped(path, signers=[signer], period=5) as ledger:
+        for step in range(5):
+            signer.fails = step == 4
+            ledger.append(leaf_of(step))
+    with stamped(path, signers=[signer]) as ledger:
+        ledger.append(leaf_of(5))
+    found = audit_file(path, scheme=STAMPS)
+    assert (found.ok, found.leaves, found.heads) == (True, 6, 2)
 
 
 def test_export_writes_every_row(tmp_path: Path) -> None:
