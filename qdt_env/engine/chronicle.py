@@ -5,6 +5,7 @@ acknowledged, how its trust moved. That an accepted message was forged is not am
 """
 
 import hashlib
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,8 @@ class Chronicle:
         self._missions = [b""] * rows
         self._trust = np.zeros((rows, robots), np.float32)
         self._advice = [b""] * rows
+        oldest = int(setup.channel["max_age_steps"][0])  # of a late view that is still accepted
+        self._views: list[deque[bytes]] = [deque(maxlen=oldest + 1) for _ in range(rows)]  # digests, the last one now
         self._begun = len(ledger.missions)
 
     def begin(self, row: int) -> None:
@@ -64,6 +67,7 @@ class Chronicle:
         self._missions[row] = int(clock["seed"]).to_bytes(8, "big") + int(clock["episode"]).to_bytes(4, "big") + number
         self._begun += 1
         self._trust[row] = self._state.twin.robots["trust"][row]
+        self._views[row].clear()
 
     def note_advice(self, row: int, advice: bytes) -> None:
         """The advice that was followed in the step to come, in any encoding; its digest is written down."""
@@ -85,15 +89,19 @@ class Chronicle:
             for r in range(robots)
             if heads["valid"][r]
         )
-        twin = state.twin
-        view = _digest(encode_view(twin.patients[row], twin.passages[row], twin.zones[row], twin.robots[row], step))
+        twin, views = state.twin, self._views[row]
+        views.append(
+            _digest(encode_view(twin.patients[row], twin.passages[row], twin.zones[row], twin.robots[row], step))
+        )
+        # The receipt for a late view names the view of then. A forged one passes for that of now.
+        ages = np.where(verdicts == DELAYED, state.channel.outcomes["age_steps"][row], 0)[DOWNLINK]
         known = np.where(verdicts == FORGED, DELIVERED, verdicts)
         self.last = Leaf(
             mission=self._missions[row],
             step=step,
             verdicts=known[UPLINK].astype(np.uint8).tobytes() + known[DOWNLINK, :robots].astype(np.uint8).tobytes(),
             reports=reports,
-            views=tuple((r, view) for r in range(robots) if accepted[DOWNLINK, r]),
+            views=tuple((r, views[-1 - ages[r]]) for r in range(robots) if accepted[DOWNLINK, r]),
             trust=self._trust_changes(row),
             advice=self._advice[row],
         )

@@ -1,11 +1,18 @@
 """The ledger of a mission: a leaf per step, the same whichever channel wrote it, good until somebody edits it."""
 
+import hashlib
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qdt_env import hospital_rescue_v0
+from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.engine.state import DOWNLINK
+from qdt_env.scenario import load_scenario
+from qdt_env.security.outcomes import DELAYED
+from qdt_env.twin.codec import encode_view
 from qdt_env.twin.ledger import Ledger, audit_file, decode_leaf
 
 
@@ -40,6 +47,28 @@ def test_both_fidelities_write_the_same_history(tmp_path: Path) -> None:
         play(tmp_path / channel, channel)
     one, other = leaves_of(tmp_path / "statistical"), leaves_of(tmp_path / "wire")
     assert one == other
+
+
+@pytest.mark.parametrize("channel", ["statistical", "wire"])
+def test_a_late_view_has_the_digest_of_what_was_sent_then(channel: str) -> None:
+    ledger = Ledger(None)
+    episodes = Episodes(load_scenario("ward"), GameConfig(threats="delay", channel=channel), ledger=ledger)
+    chronicle, twin = episodes.chronicle, episodes.state.twin
+    assert chronicle is not None
+    late = 0
+    for mission in range(2):  # in the second, nothing of the first is looked back at
+        episodes.reset(np.array([0]), np.array([3 + mission]), np.array([0]))
+        sent = []
+        for step in range(25):
+            episodes.step(np.full((1, 3), episodes.codec.wait, np.int32))
+            view = encode_view(twin.patients[0], twin.passages[0], twin.zones[0], twin.robots[0], step)
+            sent.append(hashlib.sha256(view).digest())
+            assert chronicle.last is not None
+            outcomes = episodes.state.channel.outcomes[0, DOWNLINK]
+            for robot, digest in chronicle.last.views:
+                assert digest == sent[step - outcomes["age_steps"][robot]]
+                late += outcomes["verdict"][robot] == DELAYED
+    assert late > 20
 
 
 def test_an_edited_step_is_found(tmp_path: Path) -> None:
