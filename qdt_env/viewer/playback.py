@@ -1,7 +1,10 @@
 """A recorded mission read back: its columns as arrays over all steps, and what its chain and its ledger vouch for."""
 
 import json
+import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import numpy as np
 
 from qdt_env.records import require
 from qdt_env.security.outcomes import DELIVERED, FORGED, LOST
+from qdt_env.twin.export import head_from_dict
 from qdt_env.twin.frontier import MerkleFrontier
 from qdt_env.twin.heads import ML_DSA_44, LogHeader, SignatureScheme, TreeHead
 from qdt_env.twin.leaf import Leaf, LedgerError, decode_leaf
@@ -18,6 +22,7 @@ from qdt_env.viewer.recording import END, HEADER, STEP, TREE_HEAD, RecordingErro
 __all__ = ["History", "Recording", "check_history", "read_recording"]
 
 Array = np.ndarray[Any, Any]
+_WHOLE_NUMBERS = re.compile("[iu][1248]")  # NumPy's names of the types that columns have
 _TRUST_STEP = 0.0101  # trust that moved by less than 0.01 need not be in the ledger; and rounding
 
 
@@ -66,7 +71,8 @@ def read_recording(path: str | Path) -> Recording:
     """Read a recorded mission; one whose writer died is read up to its last whole step, with ``cut`` set.
 
     Raises:
-        RecordingError: no recording, altered after it was written, or cut before the first state.
+        RecordingError: no recording, altered after it was written, cut before the first state, longer than any mission,
+            or not what a recorder writes though its chain fits.
         OSError: the file cannot be read.
     """
     return decode(scan(Path(path).read_bytes()))
@@ -83,50 +89,72 @@ def decode(found: Scan) -> Recording:
     kinds = [record.kind for record in found.records]
     if kinds[:2] != [HEADER, STEP]:
         raise RecordingError("the recording was cut before its first state: there is nothing to show")
-    header = json.loads(found.records[0].payload)
     steps = [record.payload for record in found.records if record.kind == STEP]
-    columns, exact, leaves = _unpack(header, steps)
-    nothing: dict[str, Any] = {"over": False, "metrics": None}
-    end = json.loads(found.records[-1].payload) if kinds[-1] == END else nothing
-    return Recording(
-        header=header,
-        columns=columns,
-        exact=exact,
-        metrics=end["metrics"],
-        over=end["over"],
-        cut=not found.closed,
-        leaves=leaves if header["ledger"] else (),
-        heads=tuple(
-            (kinds[:at].count(STEP) - 1, _head(record.payload))
+    with _reading("the header"):
+        header = _header(found.records[0].payload)
+    with _reading("a step"):
+        columns, exact, leaves = _unpack(header, steps)
+    over, metrics = False, None
+    if kinds[-1] == END:
+        with _reading("the end"):
+            end = json.loads(found.records[-1].payload)
+            over, metrics = bool(end["over"]), dict(end["metrics"])
+    with _reading("a head of the ledger"):
+        heads = tuple(
+            (kinds[:at].count(STEP) - 1, head_from_dict(json.loads(record.payload)))
             for at, record in enumerate(found.records)
             if record.kind == TREE_HEAD
-        ),
-    )
+        )
+    return Recording(header, columns, exact, metrics, over, cut=not found.closed, leaves=leaves, heads=heads)
+
+
+@contextmanager
+def _reading(part: str) -> Iterator[None]:
+    """Whatever breaks on a part that somebody else wrote is one error, which names the part."""
+    try:
+        yield
+    except (RecordingError, LedgerError):  # says already what is wrong
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, struct.error) as error:
+        raise RecordingError(f"{part} is not what a recorder writes ({type(error).__name__}: {error})") from error
+
+
+def _header(payload: bytes) -> dict[str, Any]:
+    """The header; what the reader needs of it is there and makes sense."""
+    header: dict[str, Any] = json.loads(payload)
+    for one in header["columns"]:
+        countable = isinstance(one["n"], int) and one["n"] >= 0
+        if not (_WHOLE_NUMBERS.fullmatch(one["type"]) and countable and np.isfinite(one["none"] / one["scale"])):
+            raise RecordingError(f"the header describes a column that cannot be: {one['name']!r}")
+    if "survivors" not in list(header["exact"]):
+        raise RecordingError("the header names no 'survivors'")
+    ledger = header["ledger"]
+    if ledger is not None and not isinstance(ledger["log_id"], str):
+        raise RecordingError("the header's ledger has no id")
+    return header
 
 
 def _unpack(header: dict[str, Any], steps: list[bytes]) -> tuple[dict[str, Array], dict[str, Array], tuple[bytes, ...]]:
     """Columns, exact numbers and leaves of the step records."""
     described = header["columns"]
     sizes = [np.dtype(one["type"]).itemsize * one["n"] for one in described]
-    fixed, exact_bytes = sum(sizes), 8 * len(header["exact"])
-    if min(map(len, steps)) < fixed + exact_bytes:
+    fixed = sum(sizes)
+    whole = fixed + 8 * len(header["exact"])
+    if min(map(len, steps)) < whole:
         raise RecordingError("a step has fewer bytes than its columns need")
+    leafless = steps[:1] if header["ledger"] else steps  # what is longer has a leaf, which the first never has
+    if max(map(len, leafless)) > whole:
+        raise RecordingError("a step has more bytes than its columns need")
     changes = np.frombuffer(b"".join(step[:fixed] for step in steps), np.uint8).reshape(len(steps), fixed)
     columns, at = {}, 0
     for one, size in zip(described, sizes, strict=True):
         part = np.ascontiguousarray(changes[:, at : at + size]).view(f"<{one['type']}")
         columns[one["name"]] = np.cumsum(part, axis=0, dtype=part.dtype)  # wraps round as the differences did
         at += size
-    numbers = np.frombuffer(b"".join(step[fixed : fixed + exact_bytes] for step in steps), "<f8")
+    numbers = np.frombuffer(b"".join(step[fixed:whole] for step in steps), "<f8")
     exact = dict(zip(header["exact"], numbers.reshape(len(steps), -1).T, strict=True))
-    return columns, exact, tuple(step[fixed + exact_bytes :] for step in steps[1:])
-
-
-def _head(payload: bytes) -> TreeHead:
-    """A signed head as it was written."""
-    given = json.loads(payload)
-    binary = {name: bytes.fromhex(given[name]) for name in ("root", "signature")}
-    return TreeHead(given["size"], binary["root"], given["step"], given["signer"], binary["signature"])
+    leaves = tuple(step[whole:] for step in steps[1:]) if header["ledger"] else ()
+    return columns, exact, leaves
 
 
 @dataclass(frozen=True)
@@ -160,9 +188,10 @@ def check_history(recording: Recording, scheme: SignatureScheme = ML_DSA_44) -> 
         return History("", 0, 0, 0, "")
     counted = {"leaves": 0, "heads": 0, "signed": 0}
     try:
-        header = LogHeader.decode(bytes.fromhex(given["header"]))
-        _walk(recording, header, scheme, counted)
-    except (LedgerError, ValueError, struct.error) as error:
+        with _reading("the ledger within"):
+            header = LogHeader.decode(bytes.fromhex(given["header"]))
+            _walk(recording, header, scheme, counted)
+    except (LedgerError, RecordingError) as error:
         return History(given["log_id"], **counted, problem=str(error))
     return History(header.log_id.hex(), **counted, problem="")
 
@@ -183,7 +212,7 @@ def _walk(recording: Recording, header: LogHeader, scheme: SignatureScheme, coun
     told = trust[0].copy()
     for step, data in enumerate(recording.leaves, start=1):
         leaf = decode_leaf(data)
-        _compare(leaf, step, shown[step])
+        _compare(leaf, step, shown[step], len(told))
         told[[source for source, _ in leaf.trust]] = [value for _, value in leaf.trust]
         if np.abs(told - trust[step]).max() > _TRUST_STEP:
             raise LedgerError(f"step {step}: the trust recorded is not that of the ledger")
@@ -204,8 +233,8 @@ def _verdicts(recording: Recording) -> Array:
     return np.where(shown == FORGED, DELIVERED, np.where(shown < 0, LOST, shown))
 
 
-def _compare(leaf: Leaf, step: int, shown: Array) -> None:
-    """The leaf is that of the step, and says of its messages what was recorded.
+def _compare(leaf: Leaf, step: int, shown: Array, robots: int) -> None:
+    """The leaf is that of the step, says of its messages what was recorded, and trusts robots that there are.
 
     Raises:
         LedgerError: it does not.
@@ -214,6 +243,8 @@ def _compare(leaf: Leaf, step: int, shown: Array) -> None:
         raise LedgerError(f"step {step}: its leaf is that of step {leaf.step + 1}")
     if list(leaf.verdicts) != shown.tolist():
         raise LedgerError(f"step {step}: the verdicts recorded are not those of the ledger")
+    if any(source >= robots for source, _ in leaf.trust):
+        raise LedgerError(f"step {step}: its leaf trusts a source that there is not")
 
 
 def _check_head(head: TreeHead, tree: MerkleFrontier, leaf: Leaf, header: LogHeader, scheme: SignatureScheme) -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.scenario import load_scenario
 from qdt_env.security.outcomes import VERDICTS
+from qdt_env.twin.leaf import decode_leaf, encode_leaf
 from qdt_env.viewer.columns import COLUMNS, Instant
 from qdt_env.viewer.moment import moment_of
 from qdt_env.viewer.playback import check_history, read_recording
 from qdt_env.viewer.recorder import Recorder
-from qdt_env.viewer.recording import STEP, TREE_HEAD, RecordingError, RecordingWriter, scan
+from qdt_env.viewer.recording import END, HEADER, STEP, TREE_HEAD, RecordingError, RecordingWriter, scan
 
 
 def played(steps: int | None = None, **settings: object) -> hospital_rescue_v0.parallel_env:
@@ -175,6 +177,80 @@ def test_a_forgery_with_a_fitting_chain_is_found_by_the_ledger(tmp_path: Path, c
     forged = read_recording(rewritten(tmp_path / "m.qdr", change, tmp_path / "f.qdr"))
     assert re.search(words, check_history(forged).problem)
     assert check_history(read_recording(rewritten(tmp_path / "m.qdr", "nothing", tmp_path / "n.qdr"))).problem == ""
+
+
+def json_bytes(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def change_columns(header: bytes, **change: object) -> bytes:
+    """A header of which every column says something else."""
+    given = json.loads(header)
+    return json_bytes({**given, "columns": [{**one, **change} for one in given["columns"]]})
+
+
+FORGED = {
+    "no header": (HEADER, lambda _: b"{}"),
+    "no text": (HEADER, lambda _: b"\xff"),
+    "deep": (HEADER, lambda _: b"[" * 100_000),
+    "no columns": (HEADER, lambda old: json_bytes({**json.loads(old), "columns": "x"})),
+    "type of columns": (HEADER, lambda old: change_columns(old, type="O")),
+    "odd type": (HEADER, lambda old: change_columns(old, type=["u1"])),
+    "length of columns": (HEADER, lambda old: change_columns(old, n=-1)),
+    "long columns": (HEADER, lambda old: change_columns(old, n=10**30)),
+    "scale": (HEADER, lambda old: change_columns(old, scale=0)),
+    "exact": (HEADER, lambda old: json_bytes({**json.loads(old), "exact": []})),
+    "ledger": (HEADER, lambda old: json_bytes({**json.loads(old), "ledger": 5})),
+    "ledger of nothing": (HEADER, lambda old: json_bytes({**json.loads(old), "ledger": {}})),
+    "leaves of no ledger": (HEADER, lambda old: json_bytes({**json.loads(old), "ledger": None})),
+    "short step": (STEP, lambda old: old[:10]),
+    "end": (END, lambda _: b"[]"),
+    "metrics": (END, lambda _: b'{"over": true, "metrics": 3}'),
+    "head": (TREE_HEAD, lambda _: b"{}"),
+    "head of nothing": (TREE_HEAD, lambda old: json_bytes({**json.loads(old), "size": 0})),
+}
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of three steps."""
+    path = tmp_path_factory.mktemp("short") / "m.qdr"
+    played(steps=3, record=path).close()
+    return path
+
+
+def with_payloads(path: Path, to: Path, kind: bytes, change: Callable[[bytes], bytes]) -> Path:
+    """The recording with other payloads in the records of a kind, and a chain that fits."""
+    writer = RecordingWriter(to)
+    for record in scan(path.read_bytes()).records:
+        writer.append(record.kind, change(record.payload) if record.kind == kind else record.payload)
+    writer.close()
+    return to
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_no_recorder_writes_is_refused_though_its_chain_fits(short: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordingError, match="header|step|end|head"):
+        read_recording(with_payloads(short, tmp_path / "f.qdr", *FORGED[name]))
+
+
+@pytest.mark.parametrize("change", [{"size": "x"}, {"header": 5}, {"frontier": None}, {"header": "zz"}])
+def test_a_ledger_that_makes_no_sense_is_a_problem_and_no_crash(
+    short: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    def ledger(old: bytes) -> bytes:
+        given = json.loads(old)
+        return json_bytes({**given, "ledger": {**given["ledger"], **change}})
+
+    forged = read_recording(with_payloads(short, tmp_path / "f.qdr", HEADER, ledger))
+    assert "the ledger within is not what a recorder writes" in check_history(forged).problem
+
+
+def test_a_leaf_that_trusts_nobody_there_is_a_problem_and_no_crash(short: Path, tmp_path: Path) -> None:
+    first = read_recording(short).leaves[0]
+    other = encode_leaf(replace(decode_leaf(first), trust=((60_000, 0.5),)))
+    forged = with_payloads(short, tmp_path / "f.qdr", STEP, lambda old: old.replace(first, other))
+    assert check_history(read_recording(forged)).problem == "step 1: its leaf trusts a source that there is not"
 
 
 def test_cut_and_altered_files(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from qdt_env.viewer import recording
 from qdt_env.viewer.recording import END, HEADER, MAGIC, STEP, RecordingError, RecordingWriter, scan
 
 PAYLOADS = [(HEADER, b"{}"), *((STEP, bytes([k]) * (50 + k)) for k in range(4)), (END, b"[1]")]
@@ -76,6 +77,13 @@ def test_a_payload_of_another_size_is_refused(written: bytes) -> None:
         forged = frame + hashlib.sha256(digest + frame).digest()[:4] + body
         found = scan(MAGIC + forged + hashlib.sha256(digest + frame + body).digest())
         assert words in found.altered
+
+
+def test_more_than_any_mission_has_is_not_unpacked(written: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files can hold many steps that are all alike: each fits, but not all of them."""
+    monkeypatch.setattr(recording, "_MOST_IN_ALL", 130)
+    found = scan(written)
+    assert found.steps == 2 and "record 3" in found.altered and "more than any mission has" in found.altered
 
 
 def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
