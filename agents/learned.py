@@ -247,18 +247,45 @@ def load_network(path: Path) -> tuple[TeamPolicy, dict[str, Any]]:
     """The network of a file and the card of what made it.
 
     Raises:
-        ValueError: no such file, or not a policy file of this format.
+        ValueError: no such file, or not a policy file of this format; names the file and what is wrong with it.
     """
     require(Path(path).is_file(), "policy", str(path), "an existing .safetensors file")
     try:
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {}).get(_ABOUT, "{}"))
             weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"policy file {str(path)!r} is damaged or of another kind: {error}") from None
-    require(about.get("format") == FORMAT, "policy", str(path), f"a file of format {FORMAT!r}")
+        return _network_of(about, weights), dict(about["card"])
+    except (
+        SafetensorError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
+        wrong = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"policy file {str(path)!r} is damaged or of another kind: {wrong}") from None
+
+
+def _network_of(about: dict[str, Any], weights: dict[str, Tensor]) -> TeamPolicy:
+    """The network that a file describes, with its weights; any of a number of errors where these do not fit."""
+    require(about["format"] == FORMAT, "format", about["format"], repr(FORMAT))
+    require(type(about["advised"]) is bool, "advised", about["advised"], "true or false")
     written = {"reconsiders": False, **about["network"]}  # files older than that setting were trained without it
-    config = replace(NetworkConfig(), **{**written, "without": tuple(written["without"])})
+    written["without"] = tuple(written["without"])
+    require(all(type(one) is str for one in written["without"]), "without", written["without"], "names")
+    plain = NetworkConfig()
+    for name, value in written.items():
+        kind = type(getattr(plain, name))
+        require(type(value) is kind, name, value, f"of type {kind.__name__}")
+    config = replace(plain, **written)
+    require(config.graph <= len(weights), "graph", config.graph, "no more rounds than the file has weights for")
+    with torch.device("meta"):  # shapes without memory: a file may ask for any size
+        asked = {name: value.shape for name, value in TeamPolicy(config, about["advised"]).state_dict().items()}
+    for name in sorted(asked.keys() | weights.keys()):
+        found = weights[name].shape if name in weights else None
+        require(found == asked.get(name), "weights", name, "exactly those of the network described, in their shapes")
     network = TeamPolicy(config, about["advised"])
     network.load_state_dict(weights)
-    return network, about["card"]
+    return network

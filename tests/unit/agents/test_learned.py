@@ -1,5 +1,6 @@
 """Networks over entities, acting with them, and their files."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="learned policies need PyTorch")
+
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
 
 from agents.blocks import cut, deciding, hide  # noqa: E402
 from agents.critics import TruthCritic  # noqa: E402
@@ -219,6 +223,60 @@ def test_files_that_are_no_policy_are_refused(tmp_path: Path, damage: str) -> No
         other = whole.replace(b"qdt policy 1", b"qdt policy 9")
         path.write_bytes({"cut": whole[:-100], "text": b"hello", "other": other}[damage])
     with pytest.raises(ValueError, match=r"mine\.safetensors"):
+        load_network(path)
+
+
+@pytest.mark.parametrize(
+    ("about", "network_part", "words"),
+    [
+        ("[]", {}, "list"),
+        ("{", {}, "Expecting"),
+        ("[" * 100_000, {}, "recursion"),
+        ({"network": None}, {}, "NoneType"),
+        ({"network": ...}, {}, "it has no 'network'"),
+        ({"card": ...}, {}, "it has no 'card'"),
+        ({"card": 5}, {}, "int"),
+        ({"advised": ...}, {}, "it has no 'advised'"),
+        ({"advised": 1}, {}, "advised=1 is not allowed"),
+        ({}, {"zz": 1}, "zz"),
+        ({}, {"without": 5}, "int"),
+        ({}, {"without": [5]}, "without="),
+        ({}, {"hidden": "x"}, "hidden='x' is not allowed: of type int"),
+        ({}, {"memory": 1}, "memory=1 is not allowed: of type bool"),
+        ({}, {"width": -1}, "width=-1"),
+        ({}, {"hidden": 10**7}, "in their shapes"),
+        ({}, {"hidden": 10**30}, ""),
+        ({}, {"graph": 10**9}, "graph=1000000000"),
+        ({}, {"memory": True}, "weights='memory"),
+    ],
+)
+def test_a_policy_file_that_says_nonsense_is_refused_and_named(
+    tmp_path: Path, about: Any, network_part: dict[str, Any], words: str
+) -> None:
+    """Also one that asks for more memory than there is."""
+    path = tmp_path / "mine.safetensors"
+    save_policy(path, network(), {})
+    if not isinstance(about, str):
+        with safe_open(path, "pt") as file:
+            said = json.loads(file.metadata()["about"])
+        said["network"] |= network_part
+        about = json.dumps({name: value for name, value in {**said, **about}.items() if value is not ...})
+    save_file(network().state_dict(), path, {"about": about})
+    with pytest.raises(
+        ValueError, match=rf"policy file '.*mine\.safetensors' is damaged or of another kind: .*{words}"
+    ):
+        load_network(path)
+
+
+def test_a_policy_file_without_some_weights_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    save_policy(path, network(), {})
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    weights = network().state_dict()
+    weights.pop("eyes.core.bias")
+    save_file(weights, path, about)
+    with pytest.raises(ValueError, match=r"mine\.safetensors.*weights='eyes\.core\.bias' is not allowed"):
         load_network(path)
 
 
