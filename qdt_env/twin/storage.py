@@ -19,6 +19,7 @@ from qdt_env.twin.leaf import LedgerError
 __all__ = ["SYNCHRONOUS", "LedgerStore", "LeafRow"]
 
 SYNCHRONOUS = ("normal", "full")
+_MOST_BYTES = 2**24  # of a value or row; the largest leaf has 5 MB. A file may ask SQLite to make up values of any size
 LeafRow = tuple[int, bytes, bytes]  # position, encoded leaf, leaf hash
 
 _SCHEMA = """
@@ -73,6 +74,7 @@ class LedgerStore:
         address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}" if path else ":memory:"
         with _in_plain_words(self.name):
             self._db = sqlite3.connect(address, uri=True, isolation_level=None)
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         try:
             self._prepare(header, read_only, synchronous)
         except BaseException:

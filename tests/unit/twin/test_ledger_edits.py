@@ -271,6 +271,18 @@ def test_odd_rows_are_problems_and_not_crashes(path: Path, statement: str, kind:
             Ledger(path, signers=make_signers(NAMES, SEED))
 
 
+def test_a_value_that_fills_the_memory_is_not_made(path: Path) -> None:
+    """A leaf that SQLite is to compute, of 900 MB, in a file of a few kilobytes."""
+    edit(
+        path,
+        ("DROP TABLE leaves", ()),
+        ("CREATE TABLE leaves (position INTEGER PRIMARY KEY, data AS (zeroblob(900000000)), hash BLOB)", ()),
+        ("INSERT INTO leaves VALUES (0, x'00')", ()),
+    )
+    kind, _, message = first_problem(path)
+    assert kind == "file" and "too big" in message
+
+
 def test_an_edited_ledger_is_not_gone_on_with(path: Path) -> None:
     edit(path, ("UPDATE leaves SET data = ?, hash = ? WHERE position = 70", changed(70)))
     with pytest.raises(LedgerError, match="the head of 100 leaves does not fit the leaves: audit this ledger"):
