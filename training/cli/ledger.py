@@ -140,17 +140,18 @@ def _verify_proof(file: Path, log_id: bytes | None) -> dict[str, Any]:
     """
     try:
         given = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProofError(f"{str(file)!r} is no proof: {error}") from None
-    kinds: dict[Any, type[InclusionProof] | type[ConsistencyProof]] = {
+    kinds: dict[str, type[InclusionProof] | type[ConsistencyProof]] = {
         "inclusion": InclusionProof,
         "consistency": ConsistencyProof,
     }
-    if given.get("proof") not in kinds:
-        raise ProofError(f"{str(file)!r} is no proof: its kind is {given.get('proof')!r}")
-    proof = kinds[given["proof"]].from_dict(given)
+    kind = given.get("proof")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ProofError(f"{str(file)!r} is no proof: its kind is {kind!r}")
+    proof = kinds[kind].from_dict(given)
     found: dict[str, Any] = {
-        "proof": given["proof"],
+        "proof": kind,
         "log_id": proof.header.log_id.hex(),
         "pinned": log_id is not None,
         "ok": True,

@@ -108,6 +108,9 @@ def test_export_writes_json_lines(ledger: tuple[Path, str, str], tmp_path: Path)
         (["verify", "LEDGER", "--head", "50"], "--head='' is not allowed: 64 hexadecimal digits"),
         (["verify", "LEDGER", "--head", "x:00"], "--head='x:00' is not allowed: SIZE:ROOT"),
         (["verify", "JSON"], "is no proof: its kind is None"),
+        (["verify", "LIST"], r"is no proof: its kind is \['inclusion'\]"),
+        (["verify", "DEEP"], "is no proof: .*recursion"),
+        (["verify", "LONG"], "is no proof: .*digits"),
         (["prove", "LEDGER"], "either --step or --since"),
         (["prove", "LEDGER", "--step", "1", "--since", "2"], "either --step or --since"),
         (["prove", "LEDGER", "--step", "60"], "step 60 of mission .* is not in the ledger"),
@@ -122,8 +125,13 @@ def test_mistakes_are_named(
     ledger: tuple[Path, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "x.json").write_text("{}" + " " * 200)
-    names = {"LEDGER": str(ledger[0]), "JSON": "x.json"}
+    contents = {
+        "JSON": "{}" + " " * 200, "LIST": '{"proof": ["inclusion"]}', "DEEP": '{"a":' + "[" * 100_000,
+        "LONG": '{"proof": "inclusion", "position": ' + "9" * 5000 + "}",
+    }  # fmt: skip
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+    names = {"LEDGER": str(ledger[0])}
     result = RUN.invoke(app, [names.get(word, word) for word in arguments])
     assert isinstance(result.exception, ValueError), result.output
     with pytest.raises(ValueError, match=words):
