@@ -77,7 +77,7 @@ def _parse_json(text: str) -> Any:
     """Node-link JSON to a MultiGraph; ids are compared before networkx would merge equal ones."""
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, or a number of more digits than Python reads
         raise BuildingError(f"not valid JSON: {error}") from error
     if not isinstance(data, dict):
         raise BuildingError(f"expected a node-link object, got a JSON {type(data).__name__}")

@@ -95,7 +95,9 @@ def test_parallel_passages_without_text_keys_survive(tmp_path: Path) -> None:
     assert load_building(path).n_passages == len(data["edges"])
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null", '{"nodes": [1], "edges": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1, 2]", "null", '{"nodes": [1], "edges": []}', "[" * 100_000, '{"nodes": ' + "9" * 5000 + "}"]
+)
 def test_text_that_is_no_building_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "b.json").write_text(text)
     with pytest.raises(BuildingError, match="b.json"):
