@@ -4,7 +4,7 @@ import numpy as np
 
 from qdt_env.compiled import phase, rule
 from qdt_env.physical.sensors import read_zone, triage_rpm
-from qdt_env.physical.state import BLOCKED, CARRIED, EMPTY, FREE, HANDED_OVER, OPEN, TRAPPED
+from qdt_env.physical.state import BLOCKED, EMPTY, FREE, HANDED_OVER, OPEN, TRAPPED
 from qdt_env.security.attacks import N_ATTACK_KINDS, SOURCE_KINDS_MASK, attack_is_on
 from qdt_env.twin.state import MAX_SIGHTINGS
 
@@ -174,5 +174,3 @@ def tell_lies(report, passages, sightings, lie, cfg):
             sightings[k].status = EMPTY
         elif sightings[k].status == EMPTY:
             sightings[k].status = FREE
-        elif sightings[k].status == CARRIED:
-            sightings[k].status = CARRIED
