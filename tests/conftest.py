@@ -44,3 +44,30 @@ def mistake(
         return error
 
     return said
+
+
+@pytest.fixture
+def in_a_fork() -> Callable[[Callable[[], object]], str]:
+    """Calls something in a forked process: what it said in its RuntimeError, or "" where it had none."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+
+    def call(work: Callable[[], object]) -> str:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            said = "failed"
+            try:
+                work()
+                said = ""
+            except RuntimeError as error:
+                said = str(error)
+            finally:  # whatever happens, no second test run
+                os.write(writer, said.encode())
+                os._exit(0)
+        os.close(writer)
+        os.waitpid(child, 0)
+        with open(reader) as heard:
+            return heard.read()
+
+    return call

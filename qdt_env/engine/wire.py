@@ -5,6 +5,7 @@ decoded; the twin and the robots get what came out. Key life is the engine's own
 records, and the keys are made of the very blocks of detections that it has counted.
 """
 
+import os
 from functools import partial
 from typing import Any
 
@@ -76,15 +77,20 @@ class WireChannel:
         names = [f"robot_{r}" for r in range(self._robots)] + [f"gateway_{g}" for g in range(self._gateways)]
         self._parties = [Party(name) for name in names]
         self._links: list[list[SecureLink]] = [[] for _ in range(state.clock.size)]
-        self._stores = [[KeyStore(_STORE_BITS) for _ in self._parties] for _ in self._links]
         self._desk = empty_reports(1, self._robots, setup.site.neighbours.shape[1])  # where attackers alter reports
         self._start()
 
     def _start(self) -> None:
-        """Addresses for the kernels."""
+        """What no two of these share: stores, which are this process's, and addresses for the kernels."""
+        self._make_stores()
         self._frames = Frame(self._setup), Frame(self._state), Frame(self._out)
         self._letters = Letters(self._setup, self._state, self._most_due, self._due)
         self._desk_frame = Frame(self._desk)
+
+    def _make_stores(self) -> None:
+        """A fresh store for every link."""
+        self._stores = [[KeyStore(_STORE_BITS) for _ in self._parties] for _ in self._links]
+        self._process = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the links: keys and nonces must not live in two places."""
@@ -94,11 +100,12 @@ class WireChannel:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy can go on after its next reset."""
         vars(self).update(state)
-        self._stores = [[KeyStore(_STORE_BITS) for _ in self._parties] for _ in self._links]
         self._start()
 
     def reset(self, b: int) -> None:
         """Fresh links for row ``b``, whose records the engine has just reset."""
+        if os.getpid() != self._process:  # forked: the bits in these stores are the other process's to spend
+            self._make_stores()
         clock, channel = self._state.clock[b], self._state.channel
         self._links[b] = []
         for link, party in enumerate(self._parties):

@@ -5,11 +5,12 @@ keys by id. One :class:`KeyStore` stands for the pair of synchronised stores of 
 in a file.
 """
 
-import threading
 import uuid
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from qdt_env.security.sole import Sole
 
 MAX_KEYS_PER_TAKE = 1_024
 
@@ -71,8 +72,10 @@ class Block:
         return len(self.content) - self.start
 
 
-class KeyStore:
-    """Both ends' stores of one link, in memory. Safe to use from several threads.
+class KeyStore(Sole):
+    """Both ends' stores of one link, in memory.
+
+    Safe to use from several threads; cannot be copied, pickled or used in a forked process.
 
     Args:
         capacity_bits: most bits that wait to be taken, a multiple of 8, > 0; what comes beyond is not stored.
@@ -83,13 +86,13 @@ class KeyStore:
     """
 
     def __init__(self, capacity_bits: int = 1_048_576, lifetime_s: float | None = None) -> None:
+        super().__init__()
         if capacity_bits <= 0 or capacity_bits % 8:
             raise ValueError(f"capacity_bits: got {capacity_bits}, allowed: a multiple of 8 above 0")
         if lifetime_s is not None and not lifetime_s > 0:
             raise ValueError(f"lifetime_s: got {lifetime_s}, allowed: more than 0, or None")
         self._capacity_bytes = capacity_bits // 8
         self._lifetime_s = lifetime_s
-        self._lock = threading.RLock()
         self._blocks: deque[Block] = deque()
         self._waiting: dict[uuid.UUID, tuple[bytearray, float]] = {}
         self._available_bytes = 0
@@ -103,7 +106,7 @@ class KeyStore:
 
     def account(self) -> KeyAccount:
         """Where all bits are."""
-        with self._lock:
+        with self._alone():
             waiting = 8 * sum(len(secret) for secret, _ in self._waiting.values())
             return KeyAccount(available=8 * self._available_bytes, waiting=waiting, **self._totals)
 
@@ -117,7 +120,7 @@ class KeyStore:
         Returns:
             Bits stored: fewer than given when the store is full.
         """
-        with self._lock:
+        with self._alone():
             self.expire(now_s)
             content = bytearray(material[: self._capacity_bytes - self._available_bytes])
             if not content:
@@ -143,7 +146,7 @@ class KeyStore:
         if size_bits <= 0 or size_bits % 8:
             raise ValueError(f"size_bits: got {size_bits}, allowed: a multiple of 8 above 0")
         size = size_bits // 8
-        with self._lock:
+        with self._alone():
             if self._lifetime_s is not None:
                 self.expire(now_s)
             if self._available_bytes < number * size:
@@ -162,7 +165,7 @@ class KeyStore:
         Raises:
             KeyUnavailable: an id is unknown, was claimed before or has expired; none is claimed then.
         """
-        with self._lock:
+        with self._alone():
             if self._lifetime_s is not None:
                 self.expire(now_s)
             missing = [key_id for key_id in ids if key_id not in self._waiting]
@@ -177,18 +180,18 @@ class KeyStore:
     def expire(self, now_s: float) -> None:
         """Throw away what is past its lifetime at ``now_s``."""
         if self._lifetime_s is not None:
-            with self._lock:
+            with self._alone():
                 self._drop([b for b in self._blocks if b.deadline_s <= now_s])
                 self._lapse([key_id for key_id, (_, deadline_s) in self._waiting.items() if deadline_s <= now_s])
 
     def discard(self) -> None:
         """Throw away all bits that nobody has taken, as when a monitor says that an attacker may know them."""
-        with self._lock:
+        with self._alone():
             self._drop(list(self._blocks))
 
     def discard_waiting(self) -> None:
         """Throw away all keys that the slave end has not claimed: their messages are lost or too old."""
-        with self._lock:
+        with self._alone():
             self._lapse(list(self._waiting))
 
     def _cut(self, size: int) -> tuple[float, bytes]:

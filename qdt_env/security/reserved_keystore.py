@@ -57,7 +57,7 @@ class ReservedKeyStore(DurableKeyStore):
         """
         if not receivers or len(set(receivers)) != len(receivers):
             raise ValueError(f"receivers: got {list(receivers)}, allowed: one or more, each once")
-        with self._lock:
+        with self._alone():
             self._receivers = tuple(receivers)  # for _keep_taken, which take() calls under the same lock
             try:
                 return super().take(number, size_bits, now_s)
@@ -75,7 +75,7 @@ class ReservedKeyStore(DurableKeyStore):
             NotReserved: one of the keys is for others; none is claimed then.
             KeyUnavailable: an id is unknown, was claimed by this receiver before, or has expired; none is claimed.
         """
-        with self._lock:
+        with self._alone():
             self.expire(now_s)
             known = [key_id for key_id in ids if key_id in self._waiting]
             foreign = [key_id for key_id in known if receiver not in self._served.get(key_id, {})]

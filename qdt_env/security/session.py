@@ -1,7 +1,8 @@
 """A session: one end of a link, sealing what it sends and opening only what verifies, epoch by epoch.
 
-Rules that hold whatever the caller does: a (key, nonce) is never used twice, an epoch's keys are gone when the next
-epoch's come, a counter is accepted once, a message older than ``max_age_steps`` or from the future is refused.
+Rules that hold whatever the caller does: a (key, nonce) is never used twice (so a session cannot be copied or used in
+a forked process, and threads wait for one another), an epoch's keys are gone when the next epoch's come, a counter is
+accepted once, a message older than ``max_age_steps`` or from the future is refused.
 """
 
 import uuid
@@ -12,6 +13,7 @@ from qdt_env.security.authentication import AuthenticationError
 from qdt_env.security.ciphers import Cipher, EpochKeys, pad_bytes, pad_open, pad_seal
 from qdt_env.security.keystore import KeyStore, KeyUnavailable
 from qdt_env.security.replay import ReplayWindow
+from qdt_env.security.sole import Sole
 from qdt_env.security.suites import PLAINTEXT, QKD_OTP
 from qdt_env.security.wire import (
     AEAD,
@@ -63,8 +65,8 @@ class Opened(NamedTuple):
     nonce: bytes
 
 
-class Session:
-    """One end of one link.
+class Session(Sole):
+    """One end of one link. Safe to use from several threads; cannot be copied, pickled or used in a forked process.
 
     Args:
         suite: index of ``SUITE_NAMES``.
@@ -79,6 +81,7 @@ class Session:
     """
 
     def __init__(self, suite: int, link: int, sends: int, max_age_steps: int, store: KeyStore | None = None) -> None:
+        super().__init__()
         if sends not in (UPLINK, DOWNLINK):
             raise ValueError(f"sends: got {sends}, allowed: {UPLINK} (uplink) or {DOWNLINK} (downlink)")
         self._suite, self._link, self._sends = suite, link, sends
@@ -91,6 +94,7 @@ class Session:
         self._counter = 0
         self._window = ReplayWindow()
         self._pads: dict[bytes, bytes] = {}
+        self._own_pads: set[bytes] = set()  # ids of those that this end has sealed with, in this epoch
         self.spent_pad: tuple[bytes, bytes] | None = None
 
     @property
@@ -107,13 +111,14 @@ class Session:
         """
         if keys.epoch > MAX_EPOCH:
             raise NonceExhausted(f"epoch: got {keys.epoch}, allowed: at most {MAX_EPOCH}")
-        if keys.epoch <= self._last_epoch:
-            raise ValueError(f"epoch: got {keys.epoch}, allowed: more than {self._last_epoch}, the last one used")
-        self.drop()
-        self._keys = keys
-        self._last_epoch = keys.epoch
-        self._counter = 0
-        self._window = ReplayWindow()
+        with self._alone():
+            if keys.epoch <= self._last_epoch:
+                raise ValueError(f"epoch: got {keys.epoch}, allowed: more than {self._last_epoch}, the last one used")
+            self.drop()
+            self._keys = keys
+            self._last_epoch = keys.epoch
+            self._counter = 0
+            self._window = ReplayWindow()
 
     def fall_back(self, ciphers: tuple[Cipher, Cipher]) -> None:
         """Give the running epoch fresh ciphers, for messages that find no pad.
@@ -121,15 +126,18 @@ class Session:
         Raises:
             NoKey: there is no epoch to add them to.
         """
-        if self._keys is None:
-            raise NoKey("no key in this epoch")
-        self._keys = replace(self._keys, ciphers=ciphers)
+        with self._alone():
+            if self._keys is None:
+                raise NoKey("no key in this epoch")
+            self._keys = replace(self._keys, ciphers=ciphers)
 
     def drop(self) -> None:
         """Forget all keys: nothing can be sealed or opened until the next epoch."""
-        self._keys = None
-        self.spent_pad = None
-        self._pads.clear()
+        with self._alone():
+            self._keys = None
+            self.spent_pad = None
+            self._pads.clear()
+            self._own_pads.clear()
 
     def seal(self, payload: bytes, step: int, *, pad: bool = False) -> bytes:
         """The frame for a message.
@@ -144,15 +152,18 @@ class Session:
             KeyUnavailable: the store has too few bits for a pad.
             NonceExhausted: 2^64 frames were sent in this epoch.
             ValueError: payload or step do not fit into a frame.
+            RuntimeError: in a forked process.
         """
-        keys, counter = self._keys, self._counter
-        if keys is None:
-            raise NoKey("no key in this epoch")
-        if counter > MAX_COUNTER:
-            raise NonceExhausted(f"counter: all {MAX_COUNTER + 1} of epoch {keys.epoch} are used")
         protection = PAD if pad else self._protection
-        header = pack_header(self._suite, self._link, self._sends, protection, keys.epoch, counter, step, len(payload))
-        self._counter = counter + 1  # before sealing: no error on the way can lead to a second use
+        with self._alone():
+            keys, counter = self._keys, self._counter
+            if keys is None:
+                raise NoKey("no key in this epoch")
+            if counter > MAX_COUNTER:
+                raise NonceExhausted(f"counter: all {MAX_COUNTER + 1} of epoch {keys.epoch} are used")
+            fields = self._suite, self._link, self._sends, protection, keys.epoch, counter, step, len(payload)
+            header = pack_header(*fields)
+            self._counter = counter + 1  # before sealing: no error on the way can lead to a second use
         if pad:
             return self._seal_with_pad(keys, header, payload)
         return header + keys.ciphers[self._sends].seal(header_nonce(header), payload, header)
@@ -162,6 +173,7 @@ class Session:
         if self._store is None or keys.points is None:
             raise NoKey("this session has no pads")
         (key,) = self._store.take(1, 8 * pad_bytes(len(payload)))
+        self._own_pads.add(key.id.bytes)
         self.spent_pad = key.id.bytes, key.secret
         associated = header + key.id.bytes
         return associated + pad_seal(key.secret, keys.points[self._sends], payload, associated)
@@ -178,28 +190,34 @@ class Session:
 
         Raises:
             Rejected: the frame is refused; nothing of it may be used.
+            RuntimeError: in a forked process.
         """
         try:
             frame = parse_frame(data)
         except FrameError as error:
             raise Rejected("malformed", str(error)) from None
-        keys = self._keys
         if frame.suite != self._suite or frame.link != self._link or frame.direction != self._receives:
             raise Rejected("foreign", f"suite {frame.suite}, link {frame.link}, direction {frame.direction}")
-        if keys is None:
-            raise Rejected("epoch", "no key")
-        if self._protection == NONE:  # nothing in the header means anything: no epoch, no window
-            payload = self._unseal(frame, keys)
-        else:
-            if frame.epoch != keys.epoch:
-                raise Rejected("epoch", f"no key for epoch {frame.epoch}")
-            if not self._window.is_fresh(frame.counter):
-                raise Rejected("replayed", f"counter {frame.counter}")
-            payload = self._unseal(frame, keys)
-            self._window.mark(frame.counter)
+        with self._alone():  # from the look at the window to its mark, so that no counter is accepted twice
+            payload = self._accept(frame)
         if not 0 <= step - frame.step <= self._max_age_steps:
             raise Rejected("stale", f"written at step {frame.step}, now {step}")
         return Opened(payload, frame.step, frame.nonce)
+
+    def _accept(self, frame: Frame) -> bytes:
+        """The payload of a frame of this epoch that is new and verifies; it is marked."""
+        keys = self._keys
+        if keys is None:
+            raise Rejected("epoch", "no key")
+        if self._protection == NONE:  # nothing in the header means anything: no epoch, no window
+            return self._unseal(frame, keys)
+        if frame.epoch != keys.epoch:
+            raise Rejected("epoch", f"no key for epoch {frame.epoch}")
+        if not self._window.is_fresh(frame.counter):
+            raise Rejected("replayed", f"counter {frame.counter}")
+        payload = self._unseal(frame, keys)
+        self._window.mark(frame.counter)
+        return payload
 
     def _unseal(self, frame: Frame, keys: EpochKeys) -> bytes:
         """The payload of a frame that verifies."""
@@ -218,8 +236,11 @@ class Session:
     def _pad(self, key_id: bytes) -> bytes:
         """The pad with this id: claimed once, then kept until a frame verifies under it.
 
-        A forger can name a pad that he has seen on the air; the true frame must still find it.
+        A forger can name a pad that he has seen on the air; the true frame must still find it, here or, where it is one
+        of this end's own, at the other end: the store gives each pad once.
         """
+        if key_id in self._own_pads:
+            raise Rejected("key", "the pad of a frame that this end has sent")
         if key_id not in self._pads:
             if self._store is None:
                 raise Rejected("key", "no pads")

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -59,6 +60,25 @@ def test_a_copy_has_no_keys_until_it_is_reset() -> None:
         twin.reset(seed=2)
         twin.step({})
         assert np.array_equal(twin._episodes.out.observation.shape, env._episodes.out.observation.shape)
+    env.step({})
+
+
+def test_a_forked_process_has_no_keys_until_it_is_reset(in_a_fork: Callable[[Callable[[], object]], str]) -> None:
+    """And then none of the bits that the other process has in its stores."""
+    env = wire_env()
+    env.reset(seed=2)
+    env.step({})
+    wire = env._episodes._wire
+    stores = [store for row in wire._stores for store in row]
+    assert any(store.available_bits for store in stores)
+
+    def go_on() -> None:
+        env.reset(seed=2)
+        env.step({})
+        assert not [store for row in wire._stores for store in row if store in stores]
+
+    assert "belongs to process" in in_a_fork(lambda: env.step({}))
+    assert in_a_fork(go_on) == ""
     env.step({})
 
 

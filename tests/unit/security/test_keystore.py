@@ -1,5 +1,7 @@
 """Key stores: taken once at each end, nothing created or lost, and no bit spent twice across a crash."""
 
+import copy
+import pickle
 import random
 import signal
 import subprocess
@@ -121,6 +123,18 @@ def test_threads_share_a_store_without_sharing_a_key():
         thread.join()
     seen = words(key for keys in taken for key in keys)
     assert len(seen) == len(set(seen)) == 8_000
+
+
+@pytest.mark.parametrize("kind", [KeyStore, lambda: DurableKeyStore(":memory:")])
+def test_a_store_exists_once(kind, in_a_fork):
+    """A copy, or a forked process, would hand out the same bits."""
+    store = kind()
+    store.add(material(1))
+    for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="KeyStore cannot be copied or pickled"):
+            copied(store)
+    assert "belongs to process" in in_a_fork(store.take)
+    assert store.take()[0].secret == material(1)[:32]
 
 
 class StoreMachine(RuleBasedStateMachine):

@@ -1,7 +1,14 @@
 """Sessions: what is opened, what is refused and why, and that nonces and keys are used once."""
 
+import copy
+import os
+import pickle
+import threading
+import time
+
 import pytest
 
+from qdt_env.security import session as module
 from qdt_env.security.ciphers import EpochKeys, epoch_keys, pad_keys, plain_keys
 from qdt_env.security.keystore import KeyStore, KeyUnavailable
 from qdt_env.security.session import MAX_CLAIMED_PADS, NoKey, NonceExhausted, Rejected, Session
@@ -142,6 +149,66 @@ def test_a_counter_is_not_used_again_after_a_failure():
     assert parse_frame(a.seal(b"", 0)).counter == 1
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_session_cannot_be_copied(copied):
+    """The copy would seal under the same key and the same counters."""
+    a, _ = pair()
+    with pytest.raises(TypeError, match="a Session cannot be copied or pickled"):
+        copied(a)
+    assert parse_frame(a.seal(b"x", 0)).counter == 0
+
+
+def test_a_forked_process_neither_seals_nor_opens(in_a_fork):
+    a, b = pair()
+    frame = a.seal(b"x", 0)
+    for call in (lambda: a.seal(b"y", 0), lambda: b.open(frame, 0), lambda: begin(a, 1)):
+        assert f"this Session belongs to process {os.getpid()}" in in_a_fork(call)
+    assert b.open(frame, 0).payload == b"x" and parse_frame(a.seal(b"y", 0)).counter == 1
+
+
+def at_once(work, threads=4):
+    """What several threads make of the same call, one after the other and in any order."""
+    made = []
+    workers = [threading.Thread(target=lambda: made.extend(work())) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return made
+
+
+def test_threads_share_a_session_without_sharing_a_nonce(monkeypatch):
+    """The pause is between reading the counter and moving it on."""
+    a, b = pair()
+    pack_header = module.pack_header
+    monkeypatch.setattr(module, "pack_header", lambda *fields: time.sleep(0.001) or pack_header(*fields))
+    frames = at_once(lambda: [a.seal(b"x", 0) for _ in range(10)])
+    assert sorted(parse_frame(frame).counter for frame in frames) == list(range(40))
+    assert [b.open(frame, 0).payload for frame in frames] == [b"x"] * 40
+
+
+def test_threads_open_a_frame_once():
+    """The pause is between looking at the window and marking it."""
+
+    class Slow:
+        def open(self, *_):
+            time.sleep(0.01)
+            return b"x"
+
+    a, _ = pair()
+    b = Session(QKD, 5, DOWNLINK, 6)
+    b.install(EpochKeys(0, (Slow(), Slow())))
+    frame = a.seal(b"x", 0)
+
+    def once():
+        try:
+            return [b.open(frame, 0).payload]
+        except (Rejected, ValueError) as error:
+            return [str(error).encode()]
+
+    assert sorted(at_once(once)) == [b"replayed: counter 0"] * 3 + [b"x"]
+
+
 def store_with(size):
     store = KeyStore()
     store.add(bytes(i * 31 % 256 for i in range(size)))
@@ -167,6 +234,16 @@ def test_a_forger_who_names_a_heard_pad_does_not_use_it_up():
     forged = frame[:-1] + bytes([frame[-1] ^ 1])
     for _ in range(3):
         assert refused(b, forged) == "unverified"
+    assert b.open(frame, 0).payload == b"0123456789"
+
+
+def test_a_forger_who_sends_a_heard_pad_back_does_not_use_it_up():
+    """In a frame of the other direction: its sender must not claim it, since the store has it for the receiver."""
+    a, b = pair(QKD_OTP, store=store_with(100))
+    frame = a.seal(b"0123456789", 0, pad=True)
+    reflected = bytearray(frame)
+    reflected[8] = DOWNLINK
+    assert refused(a, bytes(reflected)) == "key"
     assert b.open(frame, 0).payload == b"0123456789"
 
 
