@@ -70,15 +70,22 @@ class Epochs:
         self._static: EpochKeys | None = None
 
     def follow(self, life: LinkLife) -> None:
-        """Bring the keys to where the link's record is."""
-        qkd = self._take_epoch_keys(life.spent_bits)
-        if life.monitor_until > self._monitor_until:  # an attacker may know all that these detectors ever made
-            self.store.discard()
-            self._monitor_until = life.monitor_until
-        if not life.ready:
+        """Bring the keys to where the link's record is.
+
+        Raises:
+            KeyUnavailable: the key source does not make the bits that the record has credited. There are no keys of an
+                epoch that is over then; the next call tries again.
+        """
+        begins = life.epoch != self._epoch
+        if begins or not life.ready:  # first of all: whatever fails below, nobody goes on under keys that are over
             self.drop()
-        elif life.epoch != self._epoch:
-            self.drop()
+        try:
+            qkd = self._take_epoch_keys(life.spent_bits)
+        finally:
+            if life.monitor_until > self._monitor_until:  # an attacker may know all that these detectors ever made
+                self.store.discard()
+                self._monitor_until = life.monitor_until
+        if begins and life.ready:
             self._begin(life.epoch, None if life.on_software else qkd)
         self._epoch = life.epoch
 

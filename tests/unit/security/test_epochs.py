@@ -132,5 +132,35 @@ def test_a_source_may_fail_for_a_while():
         epochs("qkd", source=lambda *_: b"").follow(Life(spent_bits=256))
 
 
+def test_while_the_source_fails_nothing_goes_under_the_keys_of_an_epoch_that_is_over():
+    blocks = [bytes(32)]
+
+    def source(link, block):
+        if not blocks:
+            raise KeyUnavailable("the key server does not answer")
+        return blocks.pop()
+
+    keys = epochs("qkd", source=source)
+    keys.follow(Life(spent_bits=256))
+    assert arrives(keys)
+    for _ in range(2):
+        with pytest.raises(KeyUnavailable):
+            keys.follow(Life(1, spent_bits=512))
+        assert not arrives(keys) and all(end.keys is None for end in keys.ends)
+    blocks.append(bytes(32))
+    keys.follow(Life(1, spent_bits=512))
+    assert arrives(keys) and keys.ends[UPLINK].keys.epoch == 1
+
+
+def test_a_flag_of_the_monitor_drops_what_is_stored_also_while_the_source_fails():
+    blocks = [bytes(40)]
+    keys = epochs("qkd", source=lambda *_: blocks.pop() if blocks else b"")
+    keys.follow(Life(spent_bits=256))
+    assert keys.store.available_bits == 64
+    with pytest.raises(KeyUnavailable):
+        keys.follow(Life(1, ready=False, spent_bits=512, monitor_until=12))
+    assert keys.store.available_bits == 0 and not arrives(keys)
+
+
 def test_material_is_fresh():
     assert random_material(0, 0) != random_material(0, 0)
