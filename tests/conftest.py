@@ -1,6 +1,7 @@
 """What all tests share: the real clinic and Hypothesis' settings."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def in_a_fork() -> Callable[[Callable[[], object]], str]:
 
     def call(work: Callable[[], object]) -> str:
         reader, writer = os.pipe()
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads; the child starts none
+            child = os.fork()
         if child == 0:
             said = "failed"
             try:

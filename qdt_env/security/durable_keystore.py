@@ -6,9 +6,10 @@ A key is on disk as taken *before* its bytes leave the store, so a crash can los
 import sqlite3
 import uuid
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
-from qdt_env.security.keystore import Block, Key, KeyStore, KeyUnavailable
+from qdt_env.security.keystore import Block, Front, Key, KeyStore, KeyUnavailable
 
 Change = tuple[str, tuple[object, ...]]  # an SQL statement and its values
 
@@ -17,6 +18,10 @@ CREATE TABLE IF NOT EXISTS blocks (number INTEGER PRIMARY KEY, content BLOB NOT 
 CREATE TABLE IF NOT EXISTS waiting (id BLOB PRIMARY KEY, secret BLOB NOT NULL, deadline_s REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, bits INTEGER NOT NULL);
 """
+
+_NEXT_NUMBER = "next number"  # kept beside the totals: the number of the next block
+_TOTAL = "REPLACE INTO totals VALUES (?, ?)"
+_DELETE_BLOCK = "DELETE FROM blocks WHERE number = ?"
 
 
 class DurableKeyStore(KeyStore):
@@ -70,38 +75,37 @@ class DurableKeyStore(KeyStore):
         for raw, secret, deadline_s in self._file.execute("SELECT * FROM waiting"):
             self._waiting[uuid.UUID(bytes=raw)] = (bytearray(secret), deadline_s)
         self._totals.update(self._file.execute("SELECT name, bits FROM totals"))
-        self._next_number = self._totals.pop("next number", 0)
+        self._next_number = self._totals.pop(_NEXT_NUMBER, 0)
 
-    def _commit(self, *changes: Change) -> None:
+    def _commit(self, totals: dict[str, int], *changes: Change) -> None:
         """Write changes and the totals in one transaction, on disk when this returns."""
         with self._file:
             self._file.execute("BEGIN IMMEDIATE")
             for statement, values in changes:
                 self._file.execute(statement, values)
-            totals = [*self._totals.items(), ("next number", self._next_number)]
-            self._file.executemany("REPLACE INTO totals VALUES (?, ?)", totals)
+            self._file.executemany(_TOTAL, totals.items())
 
-    def _keep_added(self, block: Block) -> None:
+    def _keep_added(self, block: Block, totals: dict[str, int]) -> None:
         row = (block.number, bytes(block.content), block.deadline_s)
-        self._commit(("INSERT INTO blocks VALUES (?, ?, ?)", row))
+        self._commit(totals, ("INSERT INTO blocks VALUES (?, ?, ?)", row), (_TOTAL, (_NEXT_NUMBER, block.number + 1)))
 
-    def _keep_taken(self, keys: tuple[Key, ...], deadline_s: float) -> None:
-        self._commit(*self._taking(keys, deadline_s))
+    def _keep_taken(self, keys: tuple[Key, ...], front: Front, totals: dict[str, int]) -> None:
+        self._commit(totals, *self._taking(keys, front))
 
-    def _taking(self, keys: tuple[Key, ...], deadline_s: float) -> list[Change]:
-        """The changes that move keys from the blocks, which are cut already, to those that wait."""
-        first = self._blocks[0] if self._blocks else None
-        whole = ("DELETE FROM blocks WHERE number < ?", (first.number if first else self._next_number,))
-        changes: list[Change] = [whole]
-        if first:
-            rest = bytes(first.content[first.start :])
-            changes.append(("UPDATE blocks SET content = ? WHERE number = ?", (rest, first.number)))
+    def _taking(self, keys: tuple[Key, ...], front: Front) -> list[Change]:
+        """The changes that move keys from the front of the blocks to those that wait."""
+        used_up = [(block.number,) for block in islice(self._blocks, front.used_up)]
+        changes: list[Change] = [(_DELETE_BLOCK, number) for number in used_up]
+        if front.stop:
+            block = self._blocks[front.used_up]
+            rest = bytes(block.content[front.stop :])
+            changes.append(("UPDATE blocks SET content = ? WHERE number = ?", (rest, block.number)))
         for key in keys:
-            changes.append(("INSERT INTO waiting VALUES (?, ?, ?)", (key.id.bytes, key.secret, deadline_s)))
+            changes.append(("INSERT INTO waiting VALUES (?, ?, ?)", (key.id.bytes, key.secret, front.deadline_s)))
         return changes
 
-    def _keep_claimed(self, ids: Iterable[uuid.UUID]) -> None:
-        self._commit(*(("DELETE FROM waiting WHERE id = ?", (key_id.bytes,)) for key_id in ids))
+    def _keep_released(self, ids: Iterable[uuid.UUID], totals: dict[str, int]) -> None:
+        self._commit(totals, *(("DELETE FROM waiting WHERE id = ?", (key_id.bytes,)) for key_id in ids))
 
-    def _keep_dropped(self, blocks: list[Block]) -> None:
-        self._commit(*(("DELETE FROM blocks WHERE number = ?", (block.number,)) for block in blocks))
+    def _keep_dropped(self, blocks: list[Block], totals: dict[str, int]) -> None:
+        self._commit(totals, *((_DELETE_BLOCK, (block.number,)) for block in blocks))

@@ -7,8 +7,9 @@ in a file.
 
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from qdt_env.security.sole import Sole
 
@@ -72,6 +73,22 @@ class Block:
         return len(self.content) - self.start
 
 
+class Front(NamedTuple):
+    """Bytes that stand first in a store: what they are, and where they end.
+
+    Attributes:
+        secret: the bytes.
+        deadline_s: the earliest deadline of their blocks.
+        used_up: blocks that end with them, >= 0.
+        stop: where they end in the block after those; 0 if they end with a block.
+    """
+
+    secret: bytes
+    deadline_s: float
+    used_up: int
+    stop: int
+
+
 class KeyStore(Sole):
     """Both ends' stores of one link, in memory.
 
@@ -127,9 +144,10 @@ class KeyStore(Sole):
                 return 0
             deadline_s = float("inf") if self._lifetime_s is None else now_s + self._lifetime_s
             block = Block(self._next_number, content, deadline_s)
+            totals = self._totals_with("added", len(content))
+            self._keep_added(block, totals)
+            self._totals = totals
             self._next_number += 1
-            self._totals["added"] += 8 * len(content)
-            self._keep_added(block)
             self._blocks.append(block)
             self._available_bytes += len(content)
             return 8 * len(content)
@@ -151,12 +169,14 @@ class KeyStore(Sole):
                 self.expire(now_s)
             if self._available_bytes < number * size:
                 raise KeyUnavailable(f"{number} keys of {size_bits} bits: only {self.available_bits} bits in store")
-            deadline_s, secret = self._cut(number * size)
-            keys = tuple([Key(uuid.uuid4(), secret[i : i + size]) for i in range(0, len(secret), size)])
+            front = self._front(number * size)
+            keys = tuple([Key(uuid.uuid4(), front.secret[i : i + size]) for i in range(0, number * size, size)])
+            totals = self._totals_with("taken", number * size)
+            self._keep_taken(keys, front, totals)
+            self._totals = totals
+            self._cut(front)
             for key in keys:
-                self._waiting[key.id] = (bytearray(key.secret), deadline_s)
-            self._totals["taken"] += number * size_bits
-            self._keep_taken(keys, deadline_s)
+                self._waiting[key.id] = (bytearray(key.secret), front.deadline_s)
             return keys
 
     def claim(self, *ids: uuid.UUID, now_s: float = 0.0) -> tuple[Key, ...]:
@@ -172,9 +192,7 @@ class KeyStore(Sole):
             if missing or (len(ids) > 1 and len(set(ids)) != len(ids)):
                 raise KeyUnavailable(f"key id unknown, claimed or expired: {', '.join(map(str, missing or ids))}")
             keys = tuple([Key(key_id, bytes(self._waiting[key_id][0])) for key_id in ids])
-            self._totals["claimed"] += 8 * sum([len(key.secret) for key in keys])
-            self._keep_claimed(ids)
-            self._forget(ids)
+            self._release("claimed", ids)
             return keys
 
     def expire(self, now_s: float) -> None:
@@ -182,7 +200,9 @@ class KeyStore(Sole):
         if self._lifetime_s is not None:
             with self._alone():
                 self._drop([b for b in self._blocks if b.deadline_s <= now_s])
-                self._lapse([key_id for key_id, (_, deadline_s) in self._waiting.items() if deadline_s <= now_s])
+                self._release(
+                    "lapsed", [key_id for key_id, (_, deadline_s) in self._waiting.items() if deadline_s <= now_s]
+                )
 
     def discard(self) -> None:
         """Throw away all bits that nobody has taken, as when a monitor says that an attacker may know them."""
@@ -192,50 +212,63 @@ class KeyStore(Sole):
     def discard_waiting(self) -> None:
         """Throw away all keys that the slave end has not claimed: their messages are lost or too old."""
         with self._alone():
-            self._lapse(list(self._waiting))
+            self._release("lapsed", list(self._waiting))
 
-    def _cut(self, size: int) -> tuple[float, bytes]:
-        """Remove ``size`` bytes from the front: their earliest deadline, and the bytes; the store's copy is zeroed."""
+    def _totals_with(self, name: str, size: int) -> dict[str, int]:
+        """The totals as they are when ``size`` more bytes have gone one way."""
+        return {**self._totals, name: self._totals[name] + 8 * size}
+
+    def _front(self, size: int) -> Front:
+        """The first ``size`` bytes, of as many as there are; they stay where they are."""
         parts = []
-        deadline_s = float("inf")
-        self._available_bytes -= size
-        block = self._blocks[0]
-        if block.left() > size:  # the usual case
-            stop = block.start + size
-            part = bytes(block.content[block.start : stop])
-            block.content[block.start : stop] = bytes(size)
-            block.start = stop
-            return block.deadline_s, part
-        while size:
-            block = self._blocks[0]
-            part = bytes(block.content[block.start : block.start + size])
-            block.content[block.start : block.start + len(part)] = bytes(len(part))
-            block.start += len(part)
-            size -= len(part)
-            parts.append(part)
+        deadline_s, used_up, stop = float("inf"), 0, 0
+        for block in self._blocks:
             deadline_s = min(deadline_s, block.deadline_s)
-            if not block.left():
-                self._blocks.popleft()
-        return deadline_s, b"".join(parts)
+            stop = block.start + size
+            parts.append(block.content[block.start : stop])
+            if stop < len(block.content):
+                break
+            used_up += 1
+            size, stop = size - len(parts[-1]), 0
+            if not size:
+                break
+        return Front(b"".join(parts), deadline_s, used_up, stop)
+
+    def _cut(self, front: Front) -> None:
+        """Remove what :meth:`_front` has found; the store's copy is zeroed."""
+        for _ in range(front.used_up):
+            used_up = self._blocks.popleft()
+            used_up.content[:] = bytes(len(used_up.content))
+        if front.stop:
+            block = self._blocks[0]
+            block.content[block.start : front.stop] = bytes(front.stop - block.start)
+            block.start = front.stop
+        self._available_bytes -= len(front.secret)
 
     def _drop(self, blocks: list[Block]) -> None:
         """Throw blocks away unused."""
         if not blocks:
             return
         dropped = sum(block.left() for block in blocks)
-        self._totals["expired"] += 8 * dropped
+        totals = self._totals_with("expired", dropped)
+        self._keep_dropped(blocks, totals)
+        self._totals = totals
         self._available_bytes -= dropped
-        self._keep_dropped(blocks)
         for block in blocks:
             block.content[:] = bytes(len(block.content))
             self._blocks.remove(block)
 
-    def _lapse(self, ids: list[uuid.UUID]) -> None:
-        """Throw keys away that the slave has not claimed."""
+    def _release(self, name: str, ids: Sequence[uuid.UUID]) -> None:
+        """Let waiting keys go: they are "claimed", or have "lapsed"."""
         if ids:
-            self._totals["lapsed"] += 8 * sum(len(self._waiting[key_id][0]) for key_id in ids)
-            self._keep_claimed(ids)
+            totals = self._totals_with(name, self._waiting_bytes(ids))
+            self._keep_released(ids, totals)
+            self._totals = totals
             self._forget(ids)
+
+    def _waiting_bytes(self, ids: Iterable[uuid.UUID]) -> int:
+        """The length of waiting keys together."""
+        return sum([len(self._waiting[key_id][0]) for key_id in ids])
 
     def _forget(self, ids: Iterable[uuid.UUID]) -> None:
         """Remove waiting keys and zero the store's copies."""
@@ -243,15 +276,16 @@ class KeyStore(Sole):
             secret, _ = self._waiting.pop(key_id)
             secret[:] = bytes(len(secret))
 
-    # What a durable store writes down, each before the bytes leave the store or memory forgets them.
-    def _keep_added(self, block: Block) -> None:
-        """A block came in."""
+    # What a durable store writes down, and the totals with it, before anything in memory changes or leaves the store:
+    # where writing fails, as on a full disk, nothing has happened.
+    def _keep_added(self, block: Block, totals: dict[str, int]) -> None:
+        """A block comes in."""
 
-    def _keep_taken(self, keys: tuple[Key, ...], deadline_s: float) -> None:
-        """The master end gets these keys."""
+    def _keep_taken(self, keys: tuple[Key, ...], front: Front, totals: dict[str, int]) -> None:
+        """The master end gets these keys, which are cut from the front."""
 
-    def _keep_claimed(self, ids: Iterable[uuid.UUID]) -> None:
-        """These waiting keys are gone: claimed or lapsed."""
+    def _keep_released(self, ids: Iterable[uuid.UUID], totals: dict[str, int]) -> None:
+        """These waiting keys go: claimed or lapsed."""
 
-    def _keep_dropped(self, blocks: list[Block]) -> None:
-        """These blocks are gone."""
+    def _keep_dropped(self, blocks: list[Block], totals: dict[str, int]) -> None:
+        """These blocks go."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from qdt_env.security.durable_keystore import Change, DurableKeyStore
-from qdt_env.security.keystore import Key, KeyUnavailable
+from qdt_env.security.keystore import Front, Key, KeyUnavailable
 
 ANYBODY = ""  # the receiver of keys that were taken without naming one
 
@@ -92,10 +92,11 @@ class ReservedKeyStore(DurableKeyStore):
     def _serve(self, receiver: str, ids: Sequence[uuid.UUID]) -> None:
         """Mark a receiver as served, on disk first; keys of which he was the last are gone."""
         last = [i for i in ids if all(had or name == receiver for name, had in self._served[i].items())]
-        self._totals["claimed"] += 8 * sum(len(self._waiting[key_id][0]) for key_id in last)
+        totals = self._totals_with("claimed", self._waiting_bytes(last))
         mark = "UPDATE receivers SET served = 1 WHERE id = ? AND receiver = ?"
         marks: list[Change] = [(mark, (key_id.bytes, receiver)) for key_id in ids]
-        self._commit(*marks, *_forgetting(last))
+        self._commit(totals, *marks, *_forgetting(last))
+        self._totals = totals
         for key_id in ids:
             self._served[key_id][receiver] = True
         self._forget(last)
@@ -110,15 +111,15 @@ class ReservedKeyStore(DurableKeyStore):
             if not receivers:  # of a file that a plain durable store wrote
                 receivers[ANYBODY] = False
 
-    def _keep_taken(self, keys: tuple[Key, ...], deadline_s: float) -> None:
+    def _keep_taken(self, keys: tuple[Key, ...], front: Front, totals: dict[str, int]) -> None:
         insert = "INSERT INTO receivers VALUES (?, ?, 0)"
         rows: list[Change] = [(insert, (key.id.bytes, name)) for key in keys for name in self._receivers]
-        self._commit(*self._taking(keys, deadline_s), *rows)
+        self._commit(totals, *self._taking(keys, front), *rows)
         for key in keys:
             self._served[key.id] = dict.fromkeys(self._receivers, False)
 
-    def _keep_claimed(self, ids: Iterable[uuid.UUID]) -> None:
-        self._commit(*_forgetting(ids))
+    def _keep_released(self, ids: Iterable[uuid.UUID], totals: dict[str, int]) -> None:
+        self._commit(totals, *_forgetting(ids))
 
     def _forget(self, ids: Iterable[uuid.UUID]) -> None:
         kept = list(ids)

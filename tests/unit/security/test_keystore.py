@@ -4,6 +4,7 @@ import copy
 import pickle
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from qdt_env.security.durable_keystore import DurableKeyStore
 from qdt_env.security.keystore import Key, KeyStore, KeyUnavailable
+from qdt_env.security.reserved_keystore import ReservedKeyStore
 
 
 def material(number, words=32):
@@ -218,6 +220,48 @@ def test_a_durable_store_survives_reopening(tmp_path):
     last = DurableKeyStore(tmp_path / "keys.db")
     assert last.available_bits == 0 and last.account().added == 2_048 + 768
     last.close()
+
+
+CHANGES = {
+    "add": lambda store, taken: store.add(material(9), now_s=5.0),
+    "take": lambda store, taken: store.take(2, 1_024, now_s=5.0),
+    "claim": lambda store, taken: store.claim(taken.id, now_s=5.0),
+    "expire": lambda store, taken: store.expire(11.0),
+    "lapse": lambda store, taken: store.discard_waiting(),
+    "discard": lambda store, taken: store.discard(),
+}
+
+
+@pytest.mark.parametrize("kind", [DurableKeyStore, ReservedKeyStore])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_the_disk_does_not_take_has_not_happened(tmp_path, kind, change):
+    """As on a full disk: the accounts stay, the same call works later, and the file says what memory does."""
+    store = kind(tmp_path / "keys.db", lifetime_s=10.0)
+    store.add(material(1, 20), now_s=0.0)
+    store.add(material(2, 20), now_s=1.0)
+    (taken,) = store.take(now_s=2.0)
+    before, stored = store.account(), words_in(store)
+    store._file.execute("PRAGMA query_only=ON")
+    for _ in range(3):
+        with pytest.raises(sqlite3.OperationalError):
+            CHANGES[change](store, taken)
+        assert (store.account(), words_in(store)) == (before, stored)
+    store._file.execute("PRAGMA query_only=OFF")
+    CHANGES[change](store, taken)
+    after, stored = store.account(), words_in(store)
+    assert after != before and after.available == 64 * len(stored)
+    assert after.added == after.available + after.taken + after.expired
+    store.close()
+    again = kind(tmp_path / "keys.db", lifetime_s=10.0)
+    assert (again.account(), words_in(again)) == (after, stored)
+    again.add(material(3, 4), now_s=5.0)
+    assert words_in(again) == stored + words([Key(taken.id, material(3, 4))]), "blocks go on in their order"
+    again.close()
+
+
+def words_in(store):
+    """What is there to be taken, in its order."""
+    return words([Key(uuid.uuid4(), bytes(block.content[block.start :])) for block in store._blocks])
 
 
 def test_one_process_holds_a_durable_store(tmp_path):

@@ -177,8 +177,10 @@ def test_a_store_that_fails_is_the_servers_error_and_hands_nothing_out(ends, sto
             raise sqlite3.OperationalError("database or disk is full")
 
         patched.setattr(store, "_commit", full)
+        before = store.account()
         assert "disk is full" in refused(503, a.get_key, "alice", "bob", KeyRequest()).message
         refused(503, b.get_key_with_ids, "bob", "alice", (key.id,))
+        assert store.account() == before and a.status("alice", "bob").stored_key_count == 31, "and costs nothing"
     assert b.get_key_with_ids("bob", "alice", (key.id,)) == (key,)
     assert a.get_key("alice", "bob", KeyRequest())
 

@@ -103,6 +103,21 @@ def test_reservations_survive_reopening(tmp_path):
     again.close()
 
 
+def test_a_receiver_whom_the_disk_does_not_note_was_not_served():
+    store = filled()
+    (key,) = store.take_for(["bob", "carol"])
+    store.claim_for("bob", key.id)
+    before = store.account()
+    store._file.execute("PRAGMA query_only=ON")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            store.claim_for("carol", key.id)
+        assert store.account() == before
+    store._file.execute("PRAGMA query_only=OFF")
+    assert store.claim_for("carol", key.id) == (key,) and store.account().claimed == 256
+    store.close()
+
+
 def test_a_plain_store_s_file_is_taken_over(tmp_path):
     plain = DurableKeyStore(tmp_path / "keys.db")
     plain.add(bytes(range(64)))
