@@ -6,7 +6,7 @@ end; the first tags take an initial pre-shared key or signatures.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -67,15 +67,15 @@ class KeyBlock:
     """A block's key at both ends, if there is one.
 
     Attributes:
-        key: Alice's key, account.length_bits // 8 bytes; empty if the block was not accepted.
-        peer_key: Bob's; equal to ``key`` but for a chance below eps_cor.
+        key: Alice's key, account.length_bits // 8 bytes; empty if the block was not accepted. Not shown by ``repr``.
+        peer_key: Bob's; equal to ``key`` but for a chance below eps_cor. Not shown by ``repr``.
         account: what it cost.
         bound: every bound that leads to the length, None if it did not come to that.
         known_to_eve: the adversary knows every sifted bit and so the key. Ground truth, for scoring only.
     """
 
-    key: bytes
-    peer_key: bytes
+    key: bytes = field(repr=False)
+    peer_key: bytes = field(repr=False)
     account: BlockAccount
     bound: FiniteKey | None
     known_to_eve: bool

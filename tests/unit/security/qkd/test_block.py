@@ -36,6 +36,10 @@ def test_both_ends_have_the_key(made):
     assert not made.known_to_eve
 
 
+def test_a_block_does_not_show_its_key(made):
+    assert made.key and "\\x" not in repr(made) and "account=" in repr(made)
+
+
 def test_the_account_adds_up(sifted, made):
     """l = s0 + s1 (1 - h(phi)) - leaked - tag - 6 log2(19/eps_sec), by hand from the account and the bounds."""
     account, bound = made.account, made.bound
