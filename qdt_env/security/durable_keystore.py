@@ -8,16 +8,11 @@ import uuid
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 from qdt_env.security.keystore import Block, Front, Key, KeyStore, KeyUnavailable
 
 Change = tuple[str, tuple[object, ...]]  # an SQL statement and its values
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS blocks (number INTEGER PRIMARY KEY, content BLOB NOT NULL, deadline_s REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS waiting (id BLOB PRIMARY KEY, secret BLOB NOT NULL, deadline_s REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, bits INTEGER NOT NULL);
-"""
 
 _NEXT_NUMBER = "next number"  # kept beside the totals: the number of the next block
 _TOTAL = "REPLACE INTO totals VALUES (?, ?)"
@@ -37,26 +32,42 @@ class DurableKeyStore(KeyStore):
 
     Raises:
         KeyUnavailable: another process holds the file.
-        sqlite3.DatabaseError: the file is no SQLite database.
+        sqlite3.DatabaseError: the file is no SQLite database, or has tables of another kind of store: reserved keys
+            (:class:`~qdt_env.security.reserved_keystore.ReservedKeyStore`) are not for this one to give.
     """
+
+    _tables: ClassVar[dict[str, str]] = {
+        "blocks": "number INTEGER PRIMARY KEY, content BLOB NOT NULL, deadline_s REAL NOT NULL",
+        "waiting": "id BLOB PRIMARY KEY, secret BLOB NOT NULL, deadline_s REAL NOT NULL",
+        "totals": "name TEXT PRIMARY KEY, bits INTEGER NOT NULL",
+    }
 
     def __init__(self, path: Path | str, capacity_bits: int = 1_048_576, lifetime_s: float | None = None) -> None:
         super().__init__(capacity_bits, lifetime_s)
         self._file = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
         try:
             self._file.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._refuse_other_files(path)
             self._file.execute("PRAGMA journal_mode=WAL")
             self._file.execute("PRAGMA synchronous=FULL")
             self._file.execute("PRAGMA secure_delete=ON")
-            self._file.executescript(_SCHEMA)
+            for name, columns in self._tables.items():
+                self._file.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
             self._file.execute("BEGIN IMMEDIATE")
             self._file.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             self._file.close()
             if not isinstance(error, sqlite3.OperationalError):
-                raise  # the file is no database
+                raise  # the file is no database, or another one
             raise KeyUnavailable(f"key store {path}: held by another process ({error})") from None
         self._load()
+
+    def _refuse_other_files(self, path: Path | str) -> None:
+        """Raise unless all tables of the file are this kind's, before anything is written to it."""
+        found = self._file.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
+        others = ", ".join(name for (name,) in found if name not in self._tables)
+        if others:
+            raise sqlite3.DatabaseError(f"{path} has tables of another kind of store or program: {others}")
 
     @property
     def capacity_bits(self) -> int:

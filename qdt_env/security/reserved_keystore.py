@@ -7,16 +7,12 @@ and who has had it, are on disk with the key itself and change in the same trans
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from qdt_env.security.durable_keystore import Change, DurableKeyStore
 from qdt_env.security.keystore import Front, Key, KeyUnavailable
 
 ANYBODY = ""  # the receiver of keys that were taken without naming one
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS receivers
-    (id BLOB NOT NULL, receiver TEXT NOT NULL, served INTEGER NOT NULL, PRIMARY KEY (id, receiver));
-"""
 
 
 class NotReserved(KeyUnavailable):
@@ -34,8 +30,12 @@ class ReservedKeyStore(DurableKeyStore):
         capacity_bits, lifetime_s: as for :class:`~qdt_env.security.keystore.KeyStore`.
 
     Raises:
-        KeyUnavailable, sqlite3.DatabaseError: as for the base.
+        KeyUnavailable, sqlite3.DatabaseError: as for the base, whose files can be taken over; not the other way round.
     """
+
+    _tables: ClassVar[dict[str, str]] = DurableKeyStore._tables | {
+        "receivers": "id BLOB NOT NULL, receiver TEXT NOT NULL, served INTEGER NOT NULL, PRIMARY KEY (id, receiver)"
+    }
 
     def __init__(self, path: Path | str, capacity_bits: int = 1_048_576, lifetime_s: float | None = None) -> None:
         self._served: dict[uuid.UUID, dict[str, bool]] = {}  # of the keys that wait: receiver -> has had it
@@ -102,8 +102,9 @@ class ReservedKeyStore(DurableKeyStore):
         self._forget(last)
 
     def _load(self) -> None:
-        self._file.executescript(_SCHEMA)
         super()._load()
+        # A plain store of older code could open such a file, and left receivers of keys that were gone.
+        self._file.execute("DELETE FROM receivers WHERE id NOT IN (SELECT id FROM waiting)")
         self._served = {key_id: {} for key_id in self._waiting}
         for raw, receiver, served in self._file.execute("SELECT * FROM receivers"):
             self._served[uuid.UUID(bytes=raw)][receiver] = bool(served)

@@ -128,6 +128,30 @@ def test_a_plain_store_s_file_is_taken_over(tmp_path):
     store.close()
 
 
+def test_a_plain_store_does_not_open_reserved_keys(tmp_path):
+    """It would hand them to anybody."""
+    store = filled(tmp_path / "keys.db")
+    (key,) = store.take_for(["bob"])
+    store.close()
+    with pytest.raises(sqlite3.DatabaseError, match=r"keys\.db has tables of another .*: receivers"):
+        DurableKeyStore(tmp_path / "keys.db")
+    again = ReservedKeyStore(tmp_path / "keys.db")
+    assert again.claim_for("bob", key.id) == (key,)
+    again.close()
+
+
+def test_receivers_of_keys_that_are_gone_do_not_keep_a_file_shut(tmp_path):
+    store = filled(tmp_path / "keys.db")
+    gone, kept = store.take_for(["bob"], 2)
+    store._file.execute("DELETE FROM waiting WHERE id = ?", (gone.id.bytes,))  # as plain stores did once
+    store.close()
+    again = ReservedKeyStore(tmp_path / "keys.db")
+    with pytest.raises(KeyUnavailable, match="unknown"):
+        again.claim_for("bob", gone.id)
+    assert again.claim_for("bob", kept.id) == (kept,)
+    again.close()
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "keys.db").write_bytes(b"not a database " * 100)
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
