@@ -12,6 +12,9 @@ from qdt_env.security.derivation import HandshakeError, join, split
 class Party:
     """One end of links: a name and its signature keys, which the others know and admit.
 
+    Private keys stay where they were made: a copy, also one by pickle, is a party of the same name with keys of its
+    own. A copy of an environment holds copies of all its parties, which know one another.
+
     Args:
         name: shown in transcripts; at most 255 bytes of UTF-8.
 
@@ -26,6 +29,10 @@ class Party:
 
     def __repr__(self) -> str:
         return f"Party({self.name!r})"
+
+    def __getstate__(self) -> dict[str, str]:
+        """What copies and pickles are made of: the name, and no keys."""
+        return {"name": self.name}
 
     @cached_property
     def _private(self) -> dict[str, Any]:
