@@ -23,6 +23,7 @@ from qdt_env.security.etsi014 import (
 from qdt_env.security.keystore import Key, KeyUnavailable
 
 _MOST_ANSWER_BYTES = 16 * 2**20
+_NO_JSON = ValueError, RecursionError  # what JSON raises that is none, or that is nested too deeply
 
 
 class Etsi014Client:
@@ -125,7 +126,7 @@ class Etsi014Client:
         """What a good answer holds."""
         try:
             return reader(document)
-        except ValueError as error:
+        except _NO_JSON as error:
             raise ConnectionError(f"{self.url}: answers outside the standard: {error}") from None
 
 
@@ -133,7 +134,7 @@ def _or_text(text: bytes) -> Any:
     """The document of an error, or its text where it is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except _NO_JSON:
         return text.decode(errors="replace")
 
 

@@ -192,7 +192,9 @@ class Kme:
         """The size asked for in bits, if the request is within the limits."""
         limits = self._limits
         if request.extension_mandatory:
-            details: list[dict[str, Any]] = [{"unsupported": sorted(entry)} for entry in request.extension_mandatory]
+            details: list[dict[str, Any]] = [
+                {"unsupported": [_writable(name) for name in sorted(entry)]} for entry in request.extension_mandatory
+            ]
             raise Etsi014Error(BAD_REQUEST, _EXTENSION_MESSAGE, *details)
         if not 1 <= request.number <= limits.max_key_per_request:
             allowed = f"1 .. {limits.max_key_per_request}"
@@ -212,6 +214,11 @@ class Kme:
 def _receiver(master: str, slave: str) -> str:
     """Whom a key is for: one slave of one master. Neither name can hold the sign between them."""
     return f"{master}>{slave}"
+
+
+def _writable(name: str) -> str:
+    """A name out of a JSON document as UTF-8 can write it: JSON can hold a lone surrogate, UTF-8 cannot."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _broken(error: sqlite3.Error) -> Etsi014Error:

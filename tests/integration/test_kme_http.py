@@ -168,6 +168,7 @@ JSON = {"Content-Type": "application/json; charset=utf-8"}
         ("POST", "bob/enc_keys", b"{", JSON, 400, "no JSON"),
         ("POST", "bob/enc_keys", b"\xff", JSON, 400, "no JSON"),
         ("POST", "bob/enc_keys", b"[" * 60_000, JSON, 400, "no JSON"),
+        ("POST", "bob/enc_keys", rb'{"extension_mandatory": [{"\ud800": 1}]}', JSON, 400, "extension_mandatory"),
         ("POST", "bob/enc_keys", b" " * 65_537, JSON, 400, "body: got more than 65536"),
         ("POST", "bob/enc_keys", b"{}", {"Content-Type": "text/plain"}, 400, "Content-Type: got 'text/plain'"),
         ("POST", "bob/enc_keys", b'{"size": "256"}', JSON, 400, "size: got '256'"),
@@ -245,6 +246,16 @@ def test_a_key_source_notices_different_keys_and_unreachable_servers(site, monke
     monkeypatch.setattr(bob, "get_key_with_ids", lambda master, ids: other_keys)
     with pytest.raises(KeyUnavailable, match="link 7: the two key servers give different keys"):
         Etsi014KeySource(alice, bob, number=2)(7, 0)
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, ConnectionError), (503, Etsi014Error)])
+def test_a_client_survives_an_answer_that_is_nested_too_deeply(site, monkeypatch, status, error):
+    answer = SimpleNamespace(status=status, read=lambda most: b"[" * 100_000)
+    connection = SimpleNamespace(request=lambda *_: None, getresponse=lambda: answer, close=lambda: None)
+    alice = client(site, "alice", 0)
+    monkeypatch.setattr(http.client, "HTTPSConnection", lambda *_, **__: connection)
+    with pytest.raises(error):
+        alice.status("bob")
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "localhost:1", "https://", "https://localhost:1/api"])

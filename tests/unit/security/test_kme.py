@@ -1,5 +1,6 @@
 """The rules of a KME: who gets which key, within which limits, and with which of the standard's errors."""
 
+import json
 import sqlite3
 import uuid
 
@@ -119,6 +120,13 @@ def test_requests_outside_the_limits_cost_nothing(ends, store):
 def test_an_unsupported_extension_is_named(ends):
     error = refused(400, ends[0].get_key, "alice", "bob", KeyRequest(extension_mandatory=({"hops": 1}, {"zone": 2})))
     assert error.details == ({"unsupported": ["hops"]}, {"unsupported": ["zone"]})
+
+
+def test_an_extension_that_utf_8_cannot_write_is_named_all_the_same(ends):
+    request = KeyRequest.from_json(json.loads(r'{"extension_mandatory": [{"\ud800": 1, "\u00e4": 1}]}'))
+    error = refused(400, ends[0].get_key, "alice", "bob", request)
+    assert error.details == ({"unsupported": ["ä", "\\ud800"]},)
+    assert json.dumps(error.to_json(), ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize("caller", [None, "mallory", "bob", "kme-a", ""])
