@@ -17,7 +17,6 @@ from qdt_env.security.authentication import (
 )
 
 KEY_BYTES = 32
-NONCE_BYTES = 12
 SECRET_BYTES = 2 * KEY_BYTES
 
 

@@ -32,7 +32,6 @@ CONTENTS = ("genuine", "altered", "old")
 GENUINE, ALTERED, OLD = range(3)
 
 _ZERO = np.float32(0.0)
-_ONE_TIME_PAD_TAG = np.float32(TAG_BITS)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ COUNTS = np.dtype(
 
 # Draw numbers of the channel stream: above all others there. A call owns 2^16 of them, each cell 2^12.
 _BLOCK_DRAWS = 0x40000000
-MOST_DRAWS = 1 << 14  # ``index`` stays below
 _INVERSION_BELOW = 10.0  # mean from which rejection is quicker and valid
 _INVERSION_END = 1000.0  # a mean below 10 never gets there; the guard against rounding in the last term
 _MOST_TRIES = _DRAWS_PER_CELL = 1 << 12
