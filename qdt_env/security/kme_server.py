@@ -9,6 +9,9 @@ connection and without touching how requests are read.
 
 A client without certificate is let in to be told so: 401 is the standard's answer, and it comes before anything else is
 looked at. A certificate that the authority has not signed, or that has expired, ends the TLS handshake.
+
+There are seats for ``_MOST_CONNECTIONS`` clients, of which those without certificate can take a few; and whoever does
+not ask anything within ``_PATIENCE_S`` gives up his.
 """
 
 import asyncio
@@ -43,6 +46,8 @@ from qdt_env.security.kme import Kme
 
 MAX_BODY_BYTES = 65_536
 _MOST_CONNECTIONS = 128
+_MOST_STRANGERS = 16  # connections without certificate; more are closed unheard
+_PATIENCE_S = 10.0  # from the beginning of a connection, or the last answer, to the next whole request
 _FAREWELL_S = 2  # how long requests under way may take once the server is told to stop
 _SECRET = {"Cache-Control": "no-store"}
 
@@ -65,15 +70,44 @@ def sae_id_of(certificate: dict[str, Any] | None) -> str | None:
 
 
 class PeerCertificateProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with the client's SAE ID in ``scope["state"]["sae_id"]``."""
+    """uvicorn's HTTP/1.1, with the client's SAE ID in ``scope["state"]["sae_id"]``; it keeps no seat for the silent."""
 
     app_state: dict[str, Any]
+    _patience: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override,unused-ignore]
         """Read the certificate, which TLS has verified by now."""
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
         self.app_state = self.app_state | {"sae_id": sae_id_of(tls.getpeercert()) if tls else None}
+        self._be_patient()
+        if self._is_stranger():
+            ours = [each for each in self.connections if isinstance(each, PeerCertificateProtocol)]
+            if sum(each._is_stranger() for each in ours) > _MOST_STRANGERS:
+                transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more to wait for."""
+        self._patience.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self._patience.cancel()
+        self._be_patient()
+        super().on_response_complete()
+
+    def _is_stranger(self) -> bool:
+        """Whether the client showed no certificate that names an SAE."""
+        return self.app_state["sae_id"] is None
+
+    def _be_patient(self) -> None:
+        self._patience = self.loop.call_later(_PATIENCE_S, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        """Hang up on a client who has not asked, or only begun to; without the farewell of TLS, which takes two."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
 
 
 def build_app(kme: Kme) -> FastAPI:

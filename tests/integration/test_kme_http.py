@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import datetime
 import http.client
 import json
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +22,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
+from qdt_env.security import kme_server  # noqa: E402
 from qdt_env.security.certificates import AUTHORITY, certificate_file, key_file, make_certificates  # noqa: E402
 from qdt_env.security.channel import ChannelConfig  # noqa: E402
 from qdt_env.security.etsi014 import Etsi014Error, KeyRequest  # noqa: E402
@@ -147,6 +150,54 @@ def test_a_certificate_that_does_not_verify_ends_the_handshake(site, certificate
     """Expired, of another authority, or one for servers."""
     with pytest.raises((ssl.SSLError, ConnectionError)):
         ask(site, name, 0, "GET", "/api/v1/keys/bob/status", certificates=certificates)
+
+
+def is_open(connection: ssl.SSLSocket) -> bool:
+    """Whether the server has left a connection open so far; reads what there is."""
+    connection.settimeout(0.05)
+    try:
+        while connection.recv(65_536):
+            pass
+        return False
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def opened(site):
+    """Opens connections that are closed after the test."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(context: ssl.SSLContext) -> ssl.SSLSocket:
+            raw = stack.enter_context(socket.create_connection(("localhost", site.ports[0])))
+            return stack.enter_context(context.wrap_socket(raw, server_hostname="localhost"))
+
+        yield connect
+
+
+def test_silent_connections_leave_room_for_those_who_ask(site, opened, monkeypatch):
+    """130 without certificate, of 128 seats; a whole first request and half of a second do not keep one either."""
+    monkeypatch.setattr(kme_server, "_PATIENCE_S", 3.0)
+    tls = ssl.create_default_context(cafile=str(certificate_file(site.directory / "c", AUTHORITY)))
+
+    silent = []
+    for _ in range(130):
+        with contextlib.suppress(OSError):  # hung up on while he says hello
+            silent.append(opened(tls))
+    assert client(site, "alice", 0).status("bob").stored_key_count == 32
+    assert sum(is_open(connection) for connection in silent) <= kme_server._MOST_STRANGERS
+    files = site.directory / "c"
+    tls.load_cert_chain(certificate_file(files, "alice"), key_file(files, "alice"))
+    known = opened(tls)
+    known.sendall(b"GET /api/v1/keys/bob/status HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert known.recv(65_536).startswith(b"HTTP/1.1 200")
+    known.sendall(b"GET /api/v1/keys/bob/status HTTP/1.1\r\nHo")
+    assert is_open(known)
+    time.sleep(3.5)
+    assert not any(is_open(connection) for connection in [*silent, known])
+    assert ask(site, None, 0, "GET", "/api/v1/keys/bob/status")[0] == 401, "and strangers are told again"
 
 
 def test_a_client_refuses_another_server(site):
