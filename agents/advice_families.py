@@ -84,7 +84,6 @@ def pose(
             max_options=offer.max_options,
             minimum_trust=offer.minimum_trust,
             positions=offer.positions,
-            config=picture.physical,
         )
     else:
         supply = supply_delivery(

@@ -116,9 +116,7 @@ class Actor:
             decisions = self._ask(rows, robots, seen, allowed, chosen[rows], drawn)
             actions[rows, robots] = decisions.action
             if config.in_turn:
-                patients = decisions.action - 1
-                named = (patients >= 0) & (patients < self.layout.patients)
-                chosen[rows[named], patients[named]] += 1.0
+                note_choices(chosen, rows, decisions.action)
             patience = np.where(decisions.action == self.codec.wait, config.patience, 1)
             self._asked_again[rows, robots] = self._step[rows, 0] + patience
             made.append(decisions)
@@ -136,9 +134,7 @@ class Actor:
         uniform: np.ndarray,
     ) -> Decisions:
         """One round."""
-        if self.policy.config.commits and mask.shape[1] > 1:
-            mask = mask.copy()
-            mask[:, CONTINUE] = 0  # a free robot has nothing to go on with; idling is "wait"
+        mask = choices(mask, self.policy.config)
         remembers = self.policy.memory is not None  # taking and putting back costs as much as a layer
         with torch.inference_mode():
             logits, remembered = self.policy(
@@ -165,6 +161,22 @@ def rounds(asked: np.ndarray, in_turn: bool) -> list[tuple[np.ndarray, np.ndarra
         return [(rows, robots)] if rows.size else []
     turn = (np.cumsum(asked, 1) - 1)[rows, robots]
     return [(rows[turn == k], robots[turn == k]) for k in range(int(turn.max()) + 1)]
+
+
+def choices(mask: np.ndarray, config: NetworkConfig) -> np.ndarray:
+    """What robots that are asked may choose, of masks (n, A): a free one that commits has nothing to go on with."""
+    if not config.commits:
+        return mask
+    mask = mask.copy()
+    mask[:, CONTINUE] = 0  # idling is "wait"
+    return mask
+
+
+def note_choices(chosen: np.ndarray, rows: np.ndarray, actions: np.ndarray) -> None:
+    """Count in ``chosen`` (B, P) the patients of ``actions`` (n,), one of each of the ``rows`` (n,), all different."""
+    patients = actions - 1
+    named = (patients >= 0) & (patients < chosen.shape[1])
+    chosen[rows[named], patients[named]] += 1.0
 
 
 @contextmanager

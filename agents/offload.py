@@ -93,7 +93,7 @@ class OffloadPlanner:
         deadline_s: the answer is of use if it comes within this time [s], > 0; a budget's time binds as well.
         edge_slowdown: how many times slower the edge computer is, > 0 (a single-board computer: 4, assumed).
         learning: whether what plans took and gained goes into the table.
-        timetable: predictions; shared by the missions of one planner.
+        timetable: predictions to begin with; what a mission learns stays with its advisor's own copy.
 
     Raises:
         PlanningError: a value out of range.

@@ -64,12 +64,14 @@ class AdvisedTask:
 
     @property
     def spent(self) -> list[Spent]:
-        """What each row's planner has spent so far."""
+        """What each row's planner has spent in its episode."""
         return [advisor.spent for advisor in self._held.advisors]
 
     def reset(self, *, seed: Any = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode in every row, see :meth:`RescueVectorEnv.reset`."""
         observations, infos = self.env.reset(seed=seed)
+        for advisor in self._held.advisors:
+            advisor.spent = Spent()  # a training run would gather the records of a million plans
         for row, (of_row, episode) in enumerate(zip(infos["seed"], infos["episode_number"], strict=True)):
             self._held.reset(row, int(of_row), int(episode))
         self._over[:] = False

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from agents.learned import Actor, Decisions, rounds
+from agents.learned import Actor, Decisions, choices, note_choices, rounds
 from agents.policy import Policy
 from agents.second_thoughts import SecondThoughts
 from qdt_env.records import require
@@ -250,13 +250,8 @@ class Teacher:
         made = []
         for rows, robots in rounds(noted, config.in_turn):
             action = actions[rows, robots].astype(np.int64)
-            allowed = mask[rows, robots]
-            if config.commits:
-                allowed[:, CONTINUE] = 0
-            none = np.zeros(rows.size, np.float32)
+            allowed, none = choices(mask[rows, robots], config), np.zeros(rows.size, np.float32)
             made.append(Decisions(rows, robots, observation[rows, robots], allowed, chosen[rows], action, none))
-            patients = action - 1
-            named = (patients >= 0) & (patients < layout.patients)
             if config.in_turn:
-                chosen[rows[named], patients[named]] += 1.0
+                note_choices(chosen, rows, action)
         return actions, made

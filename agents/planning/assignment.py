@@ -65,7 +65,7 @@ def triage_assignment(
         positions: 1, or 2: every choosing robot then has two groups, its next patient and the one after, side by side
             and with the same id; :func:`agents.planning.following.positions` tells them apart.
         sharing: two robots may share an extrication. False: no assist columns, and the problem is ``distinct``.
-        config: pace of the trapped, crush syndrome and endurance; None for the defaults.
+        config: pace of the trapped, crush syndrome and endurance; None for the scenario's.
 
     Returns:
         Problem with options "no task" (column 0, id ``NO_TASK``), lead columns, assist columns (ids: patient slots);
@@ -83,7 +83,7 @@ def triage_assignment(
     at_work = dict(at_work or {})
     choosing = _crew(snapshot, robots, at_work)
     crew = np.concatenate([choosing, np.array(sorted(at_work), dtype=np.int64)])
-    outlook = foresee(snapshot, crew, minimum_trust, unseen, config or PhysicalConfig())
+    outlook = foresee(snapshot, crew, minimum_trust, unseen, config or snapshot.physical)
     lead = np.array([[lead_value(outlook, g, k)[0] for k in range(outlook.patients.size)] for g in range(crew.size)])
     lead = lead.reshape(crew.size, outlook.patients.size)
     held = np.flatnonzero(np.isin(outlook.patients, list(at_work.values())))

@@ -6,7 +6,8 @@ Quantum 4:256, arXiv 1907.04769; a = .1 was their best compromise). Nothing keep
 penalties for that and for the distinct rule. The optimiser sees sampled energies only, never the state vector.
 
 The optimiser is SPSA (Spall 1998, Johns Hopkins APL Tech Dig 19:482): two circuits a step whatever the number of
-angles, gains falling as k^-.602 and k^-.101. The paper used COBYLA; SciPy's is interpreted since 1.16 and took longer
+angles, probing at distances that fall as k^-.101. A difference of energies is not divided by that distance, so steps
+fall as k^-.703 where Spall's fall as k^-.602. The paper used COBYLA; SciPy's is interpreted since 1.16 and took longer
 than the circuits.
 """
 
