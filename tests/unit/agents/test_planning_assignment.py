@@ -22,6 +22,7 @@ def snapshot(travel_min, *, status, rpm, work_min=None, exit_min=2.0, step=0, ho
     fields = {
         "step": step,
         "dt_s": 10.0,
+        "physical": PhysicalConfig(),
         "horizon_steps": horizon_steps,
         "patient_zone": np.arange(patients, dtype=np.int32),
         "patient_status": np.asarray(status, dtype=np.int8),

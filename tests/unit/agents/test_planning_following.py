@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agents.planning import NO_TASK, Budget, PlanningError, make_planner, positions, triage_assignment
+from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.patients import rpm_after, survival
 from qdt_env.physical.state import FREE, TRACKED, TRAPPED
 
@@ -22,6 +23,7 @@ def snapshot(robot_zones, patient_zones, rpm, *, status=None, work_min=None, **c
     fields = {
         "step": 0,
         "dt_s": 10.0,
+        "physical": PhysicalConfig(),
         "horizon_steps": 720,
         "building": SimpleNamespace(entrances=np.array([0])),
         "patient_zone": np.array(patient_zones, dtype=np.int32),

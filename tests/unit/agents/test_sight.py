@@ -19,6 +19,10 @@ def observations(layout: ObservationLayout, seed: int = 0) -> np.ndarray:
     seen = rng.random((N, layout.size)).astype(np.float32)
     layout.feature(seen, "tasks", "open")[:] = rng.random((N, layout.patients)) < 0.5
     layout.slice(seen, "team")[..., 0] = rng.random((N, layout.robots - 1)) < 0.5
+    there = np.arange(layout.slots) <= rng.integers(0, layout.slots, N)[:, None]  # the last robot is nowhere
+    there[-1] = False
+    layout.slice(seen, "passages")[~there] = 0.0
+    layout.slice(seen, "passages")[..., 0] = there
     layout.slice(seen, "team")[-1] = layout.slice(seen, "tasks")[-1] = 0.0
     return seen
 
@@ -42,7 +46,8 @@ def test_everything_is_read_from_its_block(advised: bool) -> None:
     if advised:
         blocks += [layout.feature(seen, "advice", name) for name in ("given", "age")]
     ways = layout.slice(seen, "passages")
-    np.testing.assert_allclose(sight.own, np.concatenate([*blocks, ways.mean(1), ways.max(1)], 1), rtol=1e-6)
+    mean = ways.sum(1) / np.maximum(ways[..., :1].sum(1), 1.0)  # over the passages that are there
+    np.testing.assert_allclose(sight.own, np.concatenate([*blocks, mean, ways.max(1)], 1), rtol=1e-6)
     assert np.array_equal(sight.own[:, -ALONG // 2 :], ways.max(1))
 
     mates = layout.slice(seen, "team")
