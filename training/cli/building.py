@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from qdt_env.hospital import (
@@ -21,6 +20,7 @@ from qdt_env.hospital import (
     measure_building,
     save_building,
 )
+from training.cli.report import plain, screen
 
 app = typer.Typer(
     help="Draw, measure, generate and check hospital buildings.", no_args_is_help=True, rich_markup_mode="markdown"
@@ -41,7 +41,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except BuildingError as error:
-            Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", markup=False, style="red")
+            plain(stderr=True).print(f"error: {error}", markup=False, style="red")
             raise typer.Exit(2) from None
 
     return guarded
@@ -96,7 +96,7 @@ def _print_summary(summary: dict[str, Any], title: str) -> None:
             value = ", ".join(f"{count} {kind}" for kind, count in value.items() if count)
         if value is not None:
             table.add_row(key.replace("_", " "), str(value)[:64] if key == "digest" else str(value))
-    Console().print(table)
+    screen().print(table)
 
 
 @app.command()
@@ -122,7 +122,7 @@ def draw(
     except OSError as error:
         raise BuildingError(f"--output: {str(output)!r} cannot be written: {error.strerror}") from error
     _write_json(json_file, _summary(graph) | {"picture": str(output)})
-    Console().print(f"{graph.name}: {graph.n_storeys} storeys, {graph.n_zones} zones, drawn to {output}", markup=False)
+    plain().print(f"{graph.name}: {graph.n_storeys} storeys, {graph.n_zones} zones, drawn to {output}", markup=False)
 
 
 @app.command()
@@ -134,7 +134,7 @@ def stats(buildings: Buildings, seed: Seed = 0, json_file: JsonFile = None) -> N
     """
     measured = [measure_building(resolve_building(name, seed)) for name in buildings]
     _write_json(json_file, {"seed": seed, "buildings": [row.to_dict() for row in measured]})
-    Console().print(statistics_table(measured))
+    screen().print(statistics_table(measured))
 
 
 def statistics_table(measured: list[BuildingStatistics]) -> Table:
@@ -209,6 +209,6 @@ def check(building: Building, seed: Seed = 0, json_file: JsonFile = None) -> Non
     _write_json(json_file, {"building": building, "valid": True, "error": None, **summary})
     _print_summary(summary, f"{building}: valid")
     if not len(graph.depots):
-        Console().print(
+        plain().print(
             "note: no depot, so robots find no kits (clean_supply, pharmacy or medical storage)", style="yellow"
         )

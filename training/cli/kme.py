@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from qdt_env.records import require
 from qdt_env.security.certificates import AUTHORITY, certificate_file, check_certificates, key_file, make_certificates
@@ -25,7 +24,7 @@ from qdt_env.security.link_feed import LinkFeed, start_feed
 from qdt_env.security.qkd.hardware import PRESETS
 from qdt_env.security.qkd.transmission import Adversary
 from qdt_env.security.reserved_keystore import ReservedKeyStore
-from training.cli.report import JsonFile, check_file, write_json
+from training.cli.report import JsonFile, check_file, plain, write_json
 
 if TYPE_CHECKING:
     from qdt_env.security.kme_server import KmeServer
@@ -210,4 +209,4 @@ def _now() -> datetime.datetime:
 
 def _say(text: str) -> None:
     """To standard output, at once and as it is: others wait for it."""
-    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+    plain().print(text, markup=False)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from qdt_env.records import require
 from qdt_env.twin.ledger import (
@@ -16,7 +15,7 @@ from qdt_env.twin.ledger import (
     ProofError,
     audit_file,
 )
-from training.cli.report import JsonFile, check_file, write_json
+from training.cli.report import JsonFile, check_file, plain, write_json
 
 app = typer.Typer(
     help="Verify, prove and export the transparency ledger of a mission.",
@@ -96,9 +95,7 @@ def prove(
     output.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     if json_file is not None:
         write_json(json_file, "ledger prove", {"file": str(file), "step": step, "since": since}, written)
-    Console(soft_wrap=True, highlight=False).print(
-        f"{output}: {said}; ledger id {ledger.header.log_id.hex()}", markup=False
-    )
+    plain().print(f"{output}: {said}; ledger id {ledger.header.log_id.hex()}", markup=False)
 
 
 @app.command()
@@ -121,7 +118,7 @@ def export(
         ledger.close()
     if json_file is not None:
         write_json(json_file, "ledger export", {"file": str(file)}, results)
-    Console(soft_wrap=True, highlight=False).print(f"{output}: {lines} lines, {ledger.size} leaves", markup=False)
+    plain().print(f"{output}: {lines} lines, {ledger.size} leaves", markup=False)
 
 
 def _is_proof(file: Path) -> bool:
@@ -168,7 +165,7 @@ def _verify_proof(file: Path, log_id: bytes | None) -> dict[str, Any]:
 
 def _say_verdict(file: Path, results: dict[str, Any]) -> None:
     """Good or bad in one line, and in a second what the verdict rests on."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain()
     if not results["ok"]:
         console.print(f"{file}: BAD: {results['problem']['message']}", markup=False, style="red")
         return

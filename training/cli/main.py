@@ -4,13 +4,13 @@ import sys
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from training.cli import bench, building, kme, ledger
 from training.cli.demo import demo
 from training.cli.evaluation import compare, eval_
 from training.cli.link import link
 from training.cli.replay import replay
+from training.cli.report import plain
 from training.cli.run import run
 from training.cli.threats import threats
 from training.cli.train import train
@@ -77,7 +77,7 @@ def _refuse(message: str) -> int:
     """Say in one line what is wrong."""
     line = " ".join(message.split())
     if line:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {line}", markup=False, style="red")
+        plain(stderr=True).print(f"error: {line}", markup=False, style="red")
     return _MISTAKE
 
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from qdt_env.records import require
 from qdt_env.viewer.playback import History, Recording, check_history, decode
 from qdt_env.viewer.recording import RecordingError, scan
 from qdt_env.viewer.replay import replay_page
-from training.cli.report import JsonFile, check_file, write_json
+from training.cli.report import JsonFile, check_file, plain, write_json
 
 _BAD = 1  # exit code for a recording that does not hold; mistakes on the command line have 2
 
@@ -70,7 +69,7 @@ def _results(
 
 def _say(file: Path, recording: Recording | None, history: History | None, problem: str, page: Path) -> None:
     """Good or bad, how far it goes, and what the verdict rests on."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = plain()
     if problem or recording is None or history is None:
         console.print(f"{file}: BAD: {problem}", markup=False, style="red")
         console.print(f"Wrote {page}, which reports this and plays nothing", markup=False)

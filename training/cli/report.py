@@ -16,6 +16,7 @@ from training.rollout import Missions
 from training.statistics import Interval, mean_interval
 
 _WIDE = 132  # columns where the output is no terminal
+_AS_WRITTEN: dict[str, Any] = {"highlight": False, "emoji": False}  # "ward:100:" holds the name of one
 
 Scenario = Annotated[str, typer.Option("--scenario", help="ward, clinic, hospital, or a .json or .graphml building.")]
 Suite = Annotated[str, typer.Option("--suite", help="plaintext, psk, ecdh, pqc, qkd, qkd-otp or hybrid.")]
@@ -29,8 +30,13 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the re
 
 def screen() -> Console:
     """Standard output; wide enough for the tables where it is no terminal."""
-    console = Console(soft_wrap=False, highlight=False)
-    return console if console.is_terminal else Console(width=_WIDE, highlight=False)
+    console = Console(soft_wrap=False, **_AS_WRITTEN)
+    return console if console.is_terminal else Console(width=_WIDE, **_AS_WRITTEN)
+
+
+def plain(stderr: bool = False) -> Console:
+    """Standard output or error for lines of text, which no terminal's width breaks."""
+    return Console(stderr=stderr, soft_wrap=True, **_AS_WRITTEN)
 
 
 @contextmanager
@@ -40,7 +46,7 @@ def progress_bar() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
     Yields:
         ``begin(title, total)``, which starts the next bar and returns the function to call with what is done.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 
