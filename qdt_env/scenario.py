@@ -102,24 +102,27 @@ def load_scenario(scenario: str | Path | ScenarioConfig, *, building_seed: int =
     """A scenario from a preset name, a building file or a ready config.
 
     Args:
-        scenario: "ward", "clinic", "hospital", the path of a .json or .graphml building (team and mission length by
-            its size), or a :class:`ScenarioConfig`, which is returned as it is.
+        scenario: "ward", "clinic", "hospital" ("ward:7": the preset's building of seed 7), the path of a .json or
+            .graphml building (team and mission length by its size), or a :class:`ScenarioConfig`, which is returned
+            as it is.
         building_seed: which generated building of a preset.
 
     Raises:
-        ValueError: neither a preset nor an existing file; BuildingError where the file is not a valid building.
+        ValueError: neither a preset nor an existing file, or two building seeds; BuildingError where the file is not a
+            valid building.
     """
     if isinstance(scenario, ScenarioConfig):
         return scenario
-    if str(scenario) in _TEAMS:
-        name = str(scenario)
+    name, colon, seed = str(scenario).partition(":")
+    if name in _TEAMS and (seed.isdecimal() or not colon):
+        require(not (colon and building_seed), "building_seed", building_seed, f"none beside scenario={scenario!r}")
         physical = PhysicalConfig(area_per_person_m2=_WARD_M2_PER_PERSON) if name == "ward" else PhysicalConfig()
-        building = generate_building(name, building_seed)
+        building = generate_building(name, int(seed) if colon else building_seed)
         return ScenarioConfig(name, building, _TEAMS[name], _HORIZONS[name], physical=physical)
     path = Path(scenario)
     known = path.suffix.lower() in (".json", ".graphml")
     if not path.is_file() and not known:
-        allowed = f"one of {', '.join(_TEAMS)}, or the path of a .json or .graphml building"
+        allowed = f"one of {', '.join(_TEAMS)}, one of their buildings such as ward:7, or a .json or .graphml building"
         raise ValueError(f"scenario={str(scenario)!r} is not allowed: {allowed}")
     building = load_building(path)
     like = "ward" if building.n_zones < 60 else ("clinic" if building.n_zones < 450 else "hospital")

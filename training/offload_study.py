@@ -137,9 +137,11 @@ def offload_study(
         begin: starts a progress bar, see ``cli.report.progress_bar``.
 
     Raises:
-        ValueError: fewer than two seeds.
+        ValueError: fewer than two seeds, or more patients than the scenario has places for.
     """
     grid = grid or (QUICK if quick else Grid())
+    most = scenario.patient_slots
+    require(max(grid.sizes) <= most, "sizes", grid.sizes, f"at most {most} patients in {scenario.name}")
     seeds = list(seeds)[:8] if quick else list(seeds)
     require(len(seeds) >= 2, "seeds", len(seeds), "2 or more")
     game = game or GameConfig("qkd", "mixed")

@@ -89,12 +89,16 @@ def test_threats_prints_the_readme_table(
         (["run", "--episodes", "0"], "episodes=0 is not allowed: 1 to 100000"),
         (["run", "--episodes", "many"], "'--episodes' / '-n': given many: "),
         (["run", "--seed", "-1"], "given -1"),
-        (["run", "--json", "no/such/r.json"], "--json: got 'no/such/r.json', allowed is a file in an existing folder"),
+        (["run", "--seed", "9223372036854775807"], "given 9223372036854775807"),
+        (["bench", "planners", "--sizes"], "requires an argument (see: qdt bench planners --help)"),
+        (["bench", "offload", "--scenario", "ward", "--sizes", "3,1000"], "at most 24 patients in ward"),
+        (["run", "--json", "no/such/r.json"], "--json='no/such/r.json' is not allowed: a file in an existing folder"),
         (["run", "--colour", "red"], "--colour"),
         (["demo", "--episodes", "-3"], "episodes=-3 is not allowed"),
         (["threats", "--policy", "clever", "-n", "1"], "policy='clever'"),
         (["fly"], "fly"),
         (["building", "check", "castle"], "building: got 'castle'"),
+        (["building", "check", "a.json", "--seed", "3"], "--seed: got 3, allowed is none: the building file 'a.json'"),
     ],
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, mistake: Callable[[list[str]], str]) -> None:

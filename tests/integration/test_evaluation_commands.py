@@ -114,8 +114,8 @@ def test_several_scenarios_are_told_apart_and_together(tmp_path: Path, capsys: p
         (["eval", "gain", "--resume"], "resume=True is not allowed: only with a folder"),
         (["eval", "gain", "--out", "here.txt"], "--out='here.txt' is not allowed: a folder"),
         (["eval", "gain", "--ray-address", "auto"], "--ray-address='auto' is not allowed: together with --ray"),
-        (["compare", "gain", "random", "--figure", "no/such/f.png"], "--figure: got 'no/such/f.png'"),
-        (["eval", "gain", "--json", "no/such/r.json"], "--json: got 'no/such/r.json'"),
+        (["compare", "gain", "random", "--figure", "no/such/f.png"], "--figure='no/such/f.png'"),
+        (["eval", "gain", "--json", "no/such/r.json"], "--json='no/such/r.json'"),
     ],
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], words: str, mistake: Callable[[list[str]], str]) -> None:

@@ -12,9 +12,11 @@ from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from training.ablation_study import FULL, Players, RunDifferences, by_variant, held_out, hiding_players, run_differences
 from training.ablation_study import variants as variants_of
+from training.cli.compare_figure import draw_comparison
 from training.cli.evaluation import HeldOut, comparison_results, missions_named
 from training.cli.evaluation_sheets import compare_sheets, compare_words, title_of
-from training.cli.report import JsonFile, Scenario, Suite, check_file, progress_bar, signed, write_json
+from training.cli.outputs import Figure, JsonFile, check_folder, check_outputs, write_figure, write_json
+from training.cli.report import SEED_MAX, Scenario, Suite, counted, progress_bar, signed
 from training.cli.sheets import Markdown, Sheet, show_sheets
 from training.cli.spreading import RayAddress, RayFlag, chosen_spread
 from training.cluster import Spread
@@ -52,7 +54,9 @@ def ablations(
     rows: Annotated[int, typer.Option(min=1, help="Missions per batch.")] = 256,
     repeats: Annotated[int, typer.Option(min=1, help="Missions that play the same seed.")] = 8,
     runs: Annotated[int, typer.Option("--seeds", min=1, help="Training runs of each variant.")] = 1,
-    first_run: Annotated[int, typer.Option("--first-seed", min=0, help="Seed of the first training run.")] = 0,
+    first_run: Annotated[
+        int, typer.Option("--first-seed", min=0, max=SEED_MAX, help="Seed of the first training run.")
+    ] = 0,
     episodes: Annotated[int, typer.Option("--episodes", "-n", min=1, help="Missions per variant and scenario.")] = 64,
     test: Annotated[
         list[str] | None,
@@ -68,7 +72,7 @@ def ablations(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the study in the folder.")] = False,
     ray: RayFlag = False,
     ray_address: RayAddress = None,
-    figure: Annotated[Path | None, typer.Option("--figure", help="Also draw profiles and differences.")] = None,
+    figure: Figure = None,
     markdown: Markdown = False,
     json_file: JsonFile = None,
 ) -> None:
@@ -78,11 +82,10 @@ def ablations(
     --iterations 150 --seeds 3 --figure ablations.png` · `qdt bench ablations --hide-only runs/ward/policy.safetensors`
     """
     require(out is not None or hide_only is not None, "--out", out, "a folder; without one only with --hide-only")
-    require(out is None or out.is_dir() or not out.exists(), "--out", str(out), "a folder")
+    check_folder(out)
     require(out is not None or not resume, "--resume", resume, "together with --out")
     require(advisor in advisor_names(), "advisor", advisor, f"one of {', '.join(advisor_names())}")
-    check_file(json_file, "--json")
-    check_file(figure, "--figure")
+    check_outputs({"--json": json_file, "--figure": figure}, [scenario, hide_only, *(test or ())])
     if quick:
         iterations, rows = min(iterations, QUICK_ITERATIONS), min(rows, QUICK_ROWS * buildings)
         repeats, episodes = min(repeats, QUICK_REPEATS), min(episodes, QUICK_EPISODES)
@@ -98,7 +101,7 @@ def ablations(
             assert out is not None
             chosen = None if advisor == NO_ADVISOR else advisor
             mix = _Mix(scenario, buildings, suite, threats, rows, repeats, iterations, chosen)
-            made = f"trained for {iterations} x {rows} missions on {buildings} building(s), advisor {advisor}"
+            made = f"trained for {iterations} x {rows} missions on {counted(buildings, 'building')}, advisor {advisor}"
             made += f", {runs} training runs" if runs > 1 else ""
             trained, players = _trained(out, mix, range(first_run, first_run + runs), resume)
         evaluation = _played(trial, players, seeds, spread, out, resume)
@@ -176,23 +179,19 @@ def _show(
     named = by_variant(evaluation, players)
     alone, against, apart = standings(named), contests(named), run_differences(evaluation, players)
     title = title_of(trial, named)
-    if json_file is not None:
-        results = {
-            **comparison_results(named, alone, against),
-            "run_differences": [one.to_dict() for one in apart],
-            "runs": [{**vars(run), "path": str(run.path)} for run in trained],
-        }
-        entries = {name: [entry.name for entry in runs] for name, runs in players.items()}
-        config = {"made": made, "trial": trial.config(), "entries": entries, "digests": evaluation.digests}
-        write_json(json_file, "bench ablations", config, results)
-    if figure is not None:
-        from training.cli.compare_figure import draw_comparison  # loads matplotlib
-
-        draw_comparison(profiles(named), against, f"{title}\n{made}", figure)
     several = len(players[FULL.name]) > 1
     sheets = [*compare_sheets(alone, against), *(_runs_sheets(apart) if several else [])]
     words = [_TRAINED_WORDS if trained else _HIDDEN_WORDS, *([_RUN_WORDS] if several else [])]
     show_sheets(f"{title}; {made}", sheets, [*words, *compare_words(named, against)], markdown)
+    results = {
+        **comparison_results(named, alone, against),
+        "run_differences": [one.to_dict() for one in apart],
+        "runs": [{**vars(run), "path": str(run.path)} for run in trained],
+    }
+    entries = {name: [entry.name for entry in runs] for name, runs in players.items()}
+    config = {"made": made, "trial": trial.config(), "entries": entries, "digests": evaluation.digests}
+    write_json(json_file, "bench ablations", config, results)
+    write_figure(figure, lambda path: draw_comparison(profiles(named), against, f"{title}\n{made}", path))
 
 
 def _runs_sheets(apart: Sequence[RunDifferences]) -> list[Sheet]:

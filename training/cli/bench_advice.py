@@ -9,17 +9,16 @@ from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
 from training.advice_study import Line, Outcome, advice_study, delay_lines, hostile_lines, planner_lines
+from training.cli.outputs import JsonFile, check_outputs, write_json
 from training.cli.report import (
-    JsonFile,
     Scenario,
     Seed,
     Suite,
     Threats,
-    check_file,
+    counted,
     progress_bar,
     signed,
     with_interval,
-    write_json,
 )
 from training.cli.sheets import ALL, Markdown, Sheet, names_of, show_sheets
 from training.cli.spreading import RayAddress, RayFlag, chosen_spread
@@ -60,7 +59,7 @@ def advice(
     Examples: `qdt bench advice --quick --scenario ward` · `qdt bench advice --scenario clinic.json --json advice.json`
     """
     require(2 <= episodes <= 100_000, "episodes", episodes, "2 to 100000")
-    check_file(json_file, "--json")
+    check_outputs({"--json": json_file}, [scenario])
     mission, game = load_scenario(scenario), GameConfig(suite, threats)
     groups = {}
     for name in names_of(only, tuple(GROUPS)):
@@ -76,18 +75,18 @@ def advice(
         seeds = range(seed, seed + episodes)
         found = advice_study(mission, lines, seeds, game=game, begin=begin, spread=spread if ray else None)
     by_name = {outcome.line.name: outcome for outcome in found}
-    if json_file is not None:
-        config = {"scenario": scenario, "suite": suite, "threats": threats, "episodes": episodes, "seed": seed,
-                  "building": mission.building.digest()}  # fmt: skip
-        write_json(json_file, "bench advice", config, [outcome.to_dict() for outcome in found])
     sheets: list[Sheet] = [
         (title, _ADVICE_HEADINGS, [_row(by_name[line.name], episodes) for line in group])
         for title, group in groups.items()
     ]
     worse = [outcome.line.name for outcome in found if outcome.below_floor]
     verdict = f"Worse than greedy beyond the interval: {', '.join(worse) if worse else 'none'}."
-    title = f"{mission.name}, {suite}, threats {threats}: {episodes} missions per line, same seeds; means per mission"
+    played = f"{counted(episodes, 'mission')} per line, same seeds; means per mission"
+    title = f"{mission.name}, {suite}, threats {threats}: {played}"
     show_sheets(title, sheets, (_FLOOR_WORDS, verdict), markdown)
+    config = {"scenario": scenario, "suite": suite, "threats": threats, "episodes": episodes, "seed": seed,
+              "building": mission.building.digest()}  # fmt: skip
+    write_json(json_file, "bench advice", config, [outcome.to_dict() for outcome in found])
 
 
 def _row(outcome: Outcome, episodes: int) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """``qdt bench offload``: where to have plans made, by the size of the problem, the QPU's latency and its noise."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +8,9 @@ from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
 from training.cli.bench_advice import QUICK_EPISODES, Episodes, Quick
-from training.cli.report import JsonFile, Seed, Suite, Threats, check_file, progress_bar, signed, write_json
+from training.cli.offload_figure import draw_offload
+from training.cli.outputs import Figure, JsonFile, check_outputs, write_figure, write_json
+from training.cli.report import Seed, Suite, Threats, counted, progress_bar, signed
 from training.cli.sheets import Markdown, Sheet, show_sheets
 from training.offload_study import QUICK, Cell, Grid, offload_study
 
@@ -27,7 +28,7 @@ def offload(
     threats: Threats = "mixed",
     episodes: Episodes = 32,
     quick: Quick = False,
-    figure: Annotated[Path | None, typer.Option("--figure", help="Also draw the map to this file.")] = None,
+    figure: Figure = None,
     seed: Seed = 0,
     markdown: Markdown = False,
     json_file: JsonFile = None,
@@ -37,8 +38,7 @@ def offload(
     Examples: `qdt bench offload --quick` · `qdt bench offload --scenario clinic.json --sizes 6 --figure offload.png`
     """
     require(2 <= episodes <= 100_000, "episodes", episodes, "2 to 100000")
-    check_file(json_file, "--json")
-    check_file(figure, "--figure")
+    check_outputs({"--json": json_file, "--figure": figure}, scenario or ())
     grid = (
         QUICK
         if quick
@@ -56,20 +56,16 @@ def offload(
     with progress_bar() as begin:
         for name, mission in missions.items():
             found[name] = offload_study(mission, grid, seeds, game=GameConfig(suite, threats), begin=begin)
-    if json_file is not None:
-        config = {"scenarios": names, "suite": suite, "threats": threats, "episodes": episodes, "seed": seed,
-                  "grid": vars(grid)}  # fmt: skip
-        results = {name: [cell.to_dict() for cell in cells] for name, cells in found.items()}
-        write_json(json_file, "bench offload", config, results)
     told = {missions[name].name: cells for name, cells in found.items()}
-    if figure is not None:
-        from training.cli.offload_figure import draw_offload  # loads matplotlib
-
-        draw_offload(told, figure)
-    title = (
-        f"{suite}, threats {threats}: {episodes} missions per line, same seeds; score against greedy at home, paired"
-    )
+    played = f"{counted(episodes, 'mission')} per line, same seeds; score against greedy at home, paired"
+    title = f"{suite}, threats {threats}: {played}"
     show_sheets(title, [_offload_sheet(name, cells) for name, cells in told.items()], (_MAP_WORDS,), markdown)
+    config = {"scenarios": names, "suite": suite, "threats": threats, "episodes": episodes, "seed": seed,
+              "grid": vars(grid)}  # fmt: skip
+    write_json(
+        json_file, "bench offload", config, {name: [cell.to_dict() for cell in cells] for name, cells in found.items()}
+    )
+    write_figure(figure, lambda path: draw_offload(told, path))
 
 
 _MAP_WORDS = (

@@ -1,7 +1,6 @@
 """``qdt bench planners``: who finds the optimum, how often, and what it costs; by size, coupling, depth and noise."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +8,10 @@ import typer
 from agents.planning import Budget, planner_names
 from agents.planning.instances import FAMILIES, SIZES, STRENGTHS, Instance, load_instances
 from qdt_env.records import require
+from training.cli.outputs import Figure, JsonFile, check_outputs, write_figure, write_json
+from training.cli.planner_figure import draw_planners
 from training.cli.planner_sheets import tables_of
-from training.cli.report import JsonFile, Seed, check_file, progress_bar, write_json
+from training.cli.report import Seed, counted, progress_bar
 from training.cli.sheets import ALL, Markdown, names_of, show_sheets
 from training.noise_study import ERROR_RATES
 from training.planner_comparison import LABELS, measure, results_of
@@ -38,9 +39,9 @@ def planners(
     noise: Annotated[bool, typer.Option(help="Also the circuits under noise.")] = True,
     trajectories: Annotated[int, typer.Option("--trajectories", help="Per circuit under noise.")] = 300,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Sizes 3x4 and 4x5, two instances each, little noise.")
+        bool, typer.Option("--quick", help="At most sizes 3x4 and 4x5, two instances each, little noise.")
     ] = False,
-    figure: Annotated[Path | None, typer.Option("--figure", help="Also draw the results to this file.")] = None,
+    figure: Figure = None,
     seed: Seed = 0,
     markdown: Markdown = False,
     json_file: JsonFile = None,
@@ -52,8 +53,7 @@ def planners(
     """
     require(1 <= instances <= 1000, "instances", instances, "1 to 1000")
     require(trajectories >= 1, "trajectories", trajectories, "1 or more")
-    check_file(json_file, "--json")
-    check_file(figure, "--figure")
+    check_outputs({"--json": json_file, "--figure": figure})
     if quick:
         sizes = ",".join(_QUICK_SIZES) if sizes == ALL else sizes
         instances, trajectories = min(instances, 2), min(trajectories, 60)
@@ -66,18 +66,13 @@ def planners(
     rates = ERROR_RATES[::3] if quick else ERROR_RATES
     with progress_bar() as begin:
         study = measure(taken, names, Budget(time_s=time_s), seed, rates if noise else (), trajectories, begin)
-    if json_file is not None:
-        config = {"families": families, "sizes": sizes, "couplings": couplings, "planners": names, "seed": seed,
-                  "instances": instances, "time_s": time_s, "trajectories": trajectories, "quick": quick}  # fmt: skip
-        write_json(json_file, "bench planners", config, results_of(study))
-    if figure is not None:
-        from training.cli.planner_figure import draw_planners  # loads matplotlib
-
-        draw_planners(study, figure)
-    title = (
-        f"{len(taken)} instances from missions, optimum proven for each; {sum(t.greedy_right for t in study.truths)} "
-    )
-    show_sheets(f"{title}of them greedy solves", tables_of(study), _WORDS, markdown)
+    solved = sum(truth.greedy_right for truth in study.truths)
+    title = f"{counted(len(taken), 'instance')} from missions, optimum proven for each; {solved} of them greedy solves"
+    show_sheets(title, tables_of(study), _WORDS, markdown)
+    config = {"families": families, "sizes": sizes, "couplings": couplings, "planners": names, "seed": seed,
+              "instances": instances, "time_s": time_s, "trajectories": trajectories, "quick": quick}  # fmt: skip
+    write_json(json_file, "bench planners", config, results_of(study))
+    write_figure(figure, lambda path: draw_planners(study, path))
 
 
 _REMOTE = ("qpu", "offload")  # the same circuits elsewhere: `qdt bench offload` measures what that is worth

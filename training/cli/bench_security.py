@@ -1,7 +1,6 @@
 """``qdt bench security`` and ``trust``: the threat matrix, and how well trust finds sources that lie."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -11,18 +10,18 @@ from agents.policies import POLICY_NAMES
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
 from qdt_env.security.suites import SUITE_NAMES
+from training.cli.outputs import Figure, JsonFile, check_outputs, write_figure, write_json
 from training.cli.report import (
-    JsonFile,
     Scenario,
     Seed,
-    check_file,
+    counted,
     progress_bar,
     signed,
     with_interval,
-    write_json,
 )
 from training.cli.sheets import ALL, Markdown, Sheet, names_of, show_sheets
 from training.cli.spreading import RayAddress, RayFlag, chosen_spread
+from training.cli.threat_figure import draw_matrix
 from training.security_matrix import (
     MATRIX_THREATS,
     NO_THREATS,
@@ -64,7 +63,7 @@ def security(
     ),
     episodes: Annotated[int, typer.Option("--episodes", "-n", help="Missions per cell, the same seeds in all.")] = 20,
     seed: Seed = 0,
-    figure: Annotated[Path | None, typer.Option("--figure", help="Also draw the matrix to this file.")] = None,
+    figure: Figure = None,
     ray: RayFlag = False,
     ray_address: RayAddress = None,
     markdown: Markdown = False,
@@ -76,27 +75,21 @@ def security(
     `qdt bench security --suites psk,qkd --threats key-compromise --channel wire --json theft.json`
     """
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
-    check_file(json_file, "--json")
-    check_file(figure, "--figure")
+    check_outputs({"--json": json_file, "--figure": figure}, [scenario])
     chosen = names_of(suites, SUITE_NAMES), names_of(threats, MATRIX_THREATS)
     require(figure is None or set(chosen[1]) != {NO_THREATS}, "--figure", str(figure), "with one threat or more")
     mission, spread = load_scenario(scenario), chosen_spread(ray, ray_address)
     with progress_bar() as begin:
         seeds, where = range(seed, seed + episodes), spread if ray else None
         matrix = play_matrix(mission, *chosen, policy, seeds, channel=channel, begin=begin, spread=where)
-    if json_file is not None:
-        config = {"scenario": scenario, "policy": policy, "channel": channel, "episodes": episodes, "seed": seed,
-                  "suites": matrix.suites, "threats": matrix.threats,
-                  "building": mission.building.digest()}  # fmt: skip
-        write_json(json_file, "bench security", config, results_of(matrix))
-    if figure is not None:
-        from training.cli.threat_figure import draw_matrix  # loads matplotlib
-
-        draw_matrix(matrix, f"{mission.name}, {policy}, {episodes} missions per cell, {channel} channel", figure)
-    title = (
-        f"{policy} on {mission.name}, {channel} channel: {episodes} missions per cell, same seeds; means per mission"
-    )
+    played = f"{counted(episodes, 'mission')} per cell"
+    title = f"{policy} on {mission.name}, {channel} channel: {played}, same seeds; means per mission"
     show_sheets(title, tables_of(matrix), [_SIGN_WORDS, _SCORE_WORDS], markdown)
+    config = {"scenario": scenario, "policy": policy, "channel": channel, "episodes": episodes, "seed": seed,
+              "suites": matrix.suites, "threats": matrix.threats, "building": mission.building.digest()}  # fmt: skip
+    write_json(json_file, "bench security", config, results_of(matrix))
+    drawn = f"{mission.name}, {policy}, {played}, {channel} channel"
+    write_figure(figure, lambda path: draw_matrix(matrix, drawn, path))
 
 
 def trust(
@@ -115,18 +108,13 @@ def trust(
     Examples: `qdt bench trust` · `qdt bench trust --scenario clinic.json -n 80 --no-limits --json trust.json`
     """
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
-    check_file(json_file, "--json")
+    check_outputs({"--json": json_file}, [scenario])
     mission = with_team(load_scenario(scenario))
     with progress_bar() as begin:
         lines = study(mission, (*DECEITS, *LIMITS) if limits else DECEITS, episodes, policy, seed, begin=begin)
-    if json_file is not None:
-        config = {"scenario": scenario, "policy": policy, "episodes": episodes, "first_seed": seed,
-                  "team": mission.team, "steps": mission.horizon_steps,
-                  "building": mission.building.digest()}  # fmt: skip
-        write_json(json_file, "bench trust", config, [line.to_dict() for line in lines])
     title = (
         f"{policy} on {mission.name}, {len(mission.team)} robots, {mission.horizon_steps} steps, lies of 3 sigma: "
-        f"{episodes} missions per line, the first with exactly so many liars"
+        f"{counted(episodes, 'mission')} per line, the first with exactly so many liars"
     )
     three = [line for line in lines if line.deceit in DECEITS]
     wronged = mean_interval(np.concatenate([line.false_by_mission for line in three]))
@@ -136,6 +124,9 @@ def trust(
         "Error of the picture: root mean square of fused minus true damage state, zones that robots reported.",
     )
     show_sheets(title, [("Trust", _TRUST_HEADINGS, [_trust_row(line) for line in lines])], words, markdown)
+    config = {"scenario": scenario, "policy": policy, "episodes": episodes, "first_seed": seed, "team": mission.team,
+              "steps": mission.horizon_steps, "building": mission.building.digest()}  # fmt: skip
+    write_json(json_file, "bench trust", config, [line.to_dict() for line in lines])
 
 
 def tables_of(matrix: Matrix) -> list[Sheet]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,54 +19,39 @@ from qdt_env.hospital import (
     measure_building,
     save_building,
 )
+from qdt_env.viewer.plan import draw_building
+from training.cli.outputs import JsonFile, check_outputs, write_figure, writing
 from training.cli.report import plain, screen
 
 app = typer.Typer(
     help="Draw, measure, generate and check hospital buildings.", no_args_is_help=True, rich_markup_mode="markdown"
 )
-_PICTURES = (".png", ".svg", ".pdf", ".jpg")
 
 Building = Annotated[str, typer.Argument(help="A preset (ward, clinic, hospital) or a .json or .graphml file.")]
 Buildings = Annotated[list[str], typer.Argument(help="Presets or building files, any number.")]
-Seed = Annotated[int, typer.Option("--seed", "-s", help="Seed of generated buildings.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the result as JSON to this file.")]
+Seed = Annotated[int | None, typer.Option("--seed", "-s", help="Seed of generated buildings, 0 unless given.")]
 
 
-def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Show what a user got wrong as one line and exit with 2, without a traceback."""
-
-    @wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except BuildingError as error:
-            plain(stderr=True).print(f"error: {error}", markup=False, style="red")
-            raise typer.Exit(2) from None
-
-    return guarded
-
-
-def resolve_building(name: str, seed: int) -> HospitalGraph:
+def resolve_building(name: str, seed: int | None) -> HospitalGraph:
     """The preset of that name, generated with the seed, or else the building file.
 
     Raises:
-        BuildingError: Neither a preset nor a readable building file.
+        BuildingError: neither a preset nor a readable building file, or a file and a seed.
     """
     if name in PRESETS:
-        return generate_building(name, seed)
+        return generate_building(name, seed or 0)
     if not Path(name).suffix:
         raise BuildingError(f"building: got {name!r}, allowed are {', '.join(PRESETS)} or a .json or .graphml file")
+    if seed is not None:
+        raise BuildingError(f"--seed: got {seed}, allowed is none: the building file {name!r} is what it is")
     return load_building(name)
 
 
 def _write_json(path: Path | None, result: Any) -> None:
     """Write a result where the user asked for it."""
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise BuildingError(f"--json: {str(path)!r} cannot be written: {error.strerror}") from error
+    if path is not None:
+        with writing("--json", path):
+            path.write_text(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _summary(graph: HospitalGraph, seed: int | None = None) -> dict[str, Any]:
@@ -100,41 +84,34 @@ def _print_summary(summary: dict[str, Any], title: str) -> None:
 
 
 @app.command()
-@_one_line_errors
 def draw(
     building: Building,
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")] = Path("building.png"),
     labels: Annotated[bool, typer.Option("--labels", help="Write zone ids into the plan.")] = False,
-    seed: Seed = 0,
+    seed: Seed = None,
     json_file: JsonFile = None,
 ) -> None:
     """Draw the floor plan, storeys side by side.
 
     Examples: `qdt building draw clinic -o clinic.png` · `qdt building draw my_hospital.json --labels -o plan.svg`
     """
-    if output.suffix.lower() not in _PICTURES:
-        raise BuildingError(f"--output: got {str(output)!r}, allowed suffixes are {', '.join(_PICTURES)}")
+    check_outputs({"--output": output, "--json": json_file}, [building], pictures=["--output"])
     graph = resolve_building(building, seed)
-    from qdt_env.viewer.plan import draw_building
-
-    try:
-        draw_building(graph, output, labels=labels)
-    except OSError as error:
-        raise BuildingError(f"--output: {str(output)!r} cannot be written: {error.strerror}") from error
+    write_figure(output, lambda path: draw_building(graph, path, labels=labels), "--output")
     _write_json(json_file, _summary(graph) | {"picture": str(output)})
     plain().print(f"{graph.name}: {graph.n_storeys} storeys, {graph.n_zones} zones, drawn to {output}", markup=False)
 
 
 @app.command()
-@_one_line_errors
-def stats(buildings: Buildings, seed: Seed = 0, json_file: JsonFile = None) -> None:
+def stats(buildings: Buildings, seed: Seed = None, json_file: JsonFile = None) -> None:
     """Compare the statistics of buildings, generated or real.
 
     Examples: `qdt building stats clinic my_clinic.json` · `qdt building stats ward hospital --seed 3 --json stats.json`
     """
-    measured = [measure_building(resolve_building(name, seed)) for name in buildings]
-    _write_json(json_file, {"seed": seed, "buildings": [row.to_dict() for row in measured]})
+    check_outputs({"--json": json_file}, buildings)
+    measured = [measure_building(resolve_building(name, seed if name in PRESETS else None)) for name in buildings]
     screen().print(statistics_table(measured))
+    _write_json(json_file, {"seed": seed or 0, "buildings": [row.to_dict() for row in measured]})
 
 
 def statistics_table(measured: list[BuildingStatistics]) -> Table:
@@ -173,41 +150,41 @@ def statistics_table(measured: list[BuildingStatistics]) -> Table:
 
 
 @app.command()
-@_one_line_errors
 def generate(
     preset: Annotated[str, typer.Argument(help="ward, clinic or hospital.")] = "clinic",
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .json or .graphml.")] = Path(
         "building.json"
     ),
-    seed: Seed = 0,
+    seed: Seed = None,
     json_file: JsonFile = None,
 ) -> None:
     """Generate a hospital and write it as a building file.
 
     Examples: `qdt building generate clinic --seed 7 -o clinic7.json` · `qdt building generate hospital -o big.graphml`
     """
-    graph = generate_building(preset, seed)
+    check_outputs({"--output": output, "--json": json_file})
+    graph = generate_building(preset, seed or 0)
     save_building(graph, output)
-    summary = _summary(graph, seed)
-    _write_json(json_file, summary | {"file": str(output)})
+    summary = _summary(graph, seed or 0)
     _print_summary(summary, f"written to {output}")
+    _write_json(json_file, summary | {"file": str(output)})
 
 
 @app.command()
-@_one_line_errors
-def check(building: Building, seed: Seed = 0, json_file: JsonFile = None) -> None:
+def check(building: Building, seed: Seed = None, json_file: JsonFile = None) -> None:
     """Check that a building can be used; exit code 2 and the reason when it cannot.
 
     Examples: `qdt building check my_hospital.graphml` · `qdt building check ward --json ward.json`
     """
+    check_outputs({"--json": json_file}, [building])
     try:
         graph = resolve_building(building, seed)
     except BuildingError as error:
         _write_json(json_file, {"building": building, "valid": False, "error": str(error)})
         raise
     summary = _summary(graph)
-    _write_json(json_file, {"building": building, "valid": True, "error": None, **summary})
     _print_summary(summary, f"{building}: valid")
+    _write_json(json_file, {"building": building, "valid": True, "error": None, **summary})
     if not len(graph.depots):
         plain().print(
             "note: no depot, so robots find no kits (clean_supply, pharmacy or medical storage)", style="yellow"

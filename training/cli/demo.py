@@ -1,6 +1,8 @@
 """``qdt demo``: the main job in about a minute: the same missions under attack, once per policy and advisor."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,9 +10,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from agents.policies import LEARNED
 from qdt_env.engine.chronicle import open_ledger
@@ -21,24 +20,27 @@ from qdt_env.scenario import ScenarioConfig, load_scenario
 from qdt_env.twin.ledger import Audit
 from qdt_env.viewer.playback import check_history, read_recording
 from qdt_env.viewer.replay import replay_page
-from training.cards import CARD
+from training.cards import CARD, read_card
+from training.cli.outputs import JsonFile, check_folder, check_outputs, write_figure, write_json, writing
+from training.cli.repeat import check_parts
 from training.cli.report import (
     Channel,
-    JsonFile,
     Scenario,
     Seed,
-    check_file,
+    counted,
+    plain,
     progress_bar,
-    screen,
     signed,
     summary,
     with_interval,
-    write_json,
 )
+from training.cli.sheets import show_sheets
 from training.rollout import NO_ADVISOR, Missions, run_missions
 from training.statistics import Interval, mean_interval, paired_difference, said
 
 THREATS = "mixed"
+RESULTS, PICTURE, LEDGER, RECORDING, PAGE = "results.json", "mission.png", "ledger.sqlite", "mission.qdr", "replay.html"
+FILES = (RESULTS, CARD, PICTURE, LEDGER, RECORDING, PAGE)
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ LINES = (
     Line("gain", suite="plaintext"),
 )
 _HEADINGS = (
-    "policy + advisor", "score, 95 %", "lives\nsaved", "surviv-\nors", "deliv-\nered", "lost", "rejec-\nted",
-    "forged,\naccepted", "stale\ndecis.", "key bits", "plans", "shots", "circ-\nuits", "ms per\nplan",
+    "policy + advisor", "score, 95 %", "lives saved", "surviv- ors", "deliv- ered", "lost", "rejec- ted",
+    "forged, accepted", "stale decis.", "key bits", "plans", "shots", "circ- uits", "ms per plan",
 )  # fmt: skip
 _PICTURED = Line("gain", "qaoa")
 # Missions per line in buildings of fewer zones than this, by the channel's fidelity.
@@ -102,36 +104,64 @@ def demo(
     mission = load_scenario(scenario)
     missions = default_episodes(mission, channel) if episodes is None else episodes
     require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
-    check_file(json_file, "--json")
-    out.mkdir(parents=True, exist_ok=True)
-    book = out / "ledger.sqlite"
-    played, audit = _play(mission, channel, range(seed, seed + missions), book)
-    differences = compare(played)
-    picture, results = out / "mission.png", out / "results.json"
-    config = _config(scenario, channel, missions, seed, mission)
-    document = _document(played, differences)
-    for path in (results, out / CARD, json_file):
-        if path is not None:
-            write_json(path, "demo", config, document)
-    _draw(played[_PICTURED], picture)
-    page = _record(mission, channel, played[_PICTURED], out)
-    console = screen()
-    console.print(table_of(played, f"{mission.name}, threats {THREATS}: {missions} missions per line, same seeds"))
-    console.print(_caption(played[REFERENCE]), "\n")
-    _print_differences(console, differences)
-    found = f"{audit.leaves} steps under {audit.heads} signed heads, verified" if audit else str(audit.problem)
-    console.print(f"Ledger of {_PICTURED.name}: {found}", markup=False)
-    wrote = f"Wrote {picture} (end of one mission of {_PICTURED.name}), {results} and {book}"
+    check_outputs({"--json": json_file}, [scenario])
+    check_folder(out)
+    _check_ours(out)
+    with _new_files(out) as fresh:
+        played, audit = _play(mission, channel, range(seed, seed + missions), fresh / LEDGER)
+        differences = compare(played)
+        config, document = _config(scenario, channel, missions, seed, mission), _document(played, differences)
+        title = f"{mission.name}, threats {THREATS}: {counted(missions, 'mission')} per line, same seeds"
+        sentences = [f"{signed(d)}  {said(d, line.name, REFERENCE.name)}" for line, d in differences.items()]
+        words = (_caption(played[REFERENCE]), f"\nScore against {REFERENCE.name}, paired, 95 %", *sentences)
+        show_sheets(title, [("Means per mission", _HEADINGS, rows_of(played))], words, markdown=False)
+        console = plain()
+        found = f"{audit.leaves} steps under {audit.heads} signed heads, verified" if audit else str(audit.problem)
+        console.print(f"Ledger of {_PICTURED.name}: {found}", markup=False)
+        for name in (RESULTS, CARD):
+            write_json(fresh / name, "demo", config, document, "--out")
+        write_figure(fresh / PICTURE, lambda path: _draw(played[_PICTURED], path), "--out")
+        _record(mission, channel, played[_PICTURED], fresh)
+    write_json(json_file, "demo", config, document)
+    wrote = f"Wrote {out / PICTURE} (end of one mission of {_PICTURED.name}), {out / RESULTS} and {out / LEDGER}"
     console.print(wrote, markup=False)
-    console.print(f"To watch that mission, open {page} in a browser", markup=False, soft_wrap=True)
+    console.print(f"To watch that mission, open {out / PAGE} in a browser", markup=False)
+
+
+def _check_ours(out: Path) -> None:
+    """Refuse a folder in which another's files have the names of the demo's.
+
+    Raises:
+        ValueError: they are there, and no card that says a demo wrote them.
+    """
+    there = [name for name in FILES if (out / name).exists()]
+    if there:
+        try:
+            ours = read_card(out / CARD)["command"] == "demo"
+        except ValueError:
+            ours = False
+        require(ours, "--out", str(out), f"a new folder, or an earlier demo's; no demo wrote the {there[0]} in it")
+
+
+@contextmanager
+def _new_files(out: Path) -> Iterator[Path]:
+    """A folder for the files of one demo; they take the place of the last one's together, when all is written."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".demo-", dir=out) as folder:
+        yield Path(folder)
+        for left in out.glob(f"{LEDGER}-*"):
+            left.unlink()  # SQLite's own files of a ledger that was read or cut off; they would spoil the new one
+        for name in FILES:
+            (Path(folder) / name).replace(out / name)
 
 
 def play_demo(config: dict[str, Any], results: Any) -> tuple[dict[str, Any], Any]:
     """The demo of a card once more, without its files: configuration and results."""
+    check_parts(config, {"scenario": str, "channel": str, "episodes": int, "seed": int}, "config of the card")
     mission = load_scenario(config["scenario"])
     missions, seed = config["episodes"], config["seed"]
     with tempfile.TemporaryDirectory() as folder:
-        book = Path(folder) / "ledger.sqlite"
+        book = Path(folder) / LEDGER
         played, _ = _play(mission, config["channel"], range(seed, seed + missions), book)
     again = _config(config["scenario"], config["channel"], missions, seed, mission)
     return again, _document(played, compare(played))
@@ -159,8 +189,6 @@ def default_episodes(scenario: ScenarioConfig, channel: str) -> int:
 
 def _play(scenario: ScenarioConfig, channel: str, seeds: range, book: Path) -> tuple[dict[Line, Missions], Audit]:
     """All lines on the same seeds, one of them with a ledger, which is audited at the end."""
-    for old in book.parent.glob(f"{book.name}*"):
-        old.unlink()  # another demo's: its keys are gone, so it cannot go on
     played = {}
     with progress_bar() as begin, open_ledger(book, scenario) as ledger:
         for line in _playable():
@@ -187,13 +215,10 @@ def compare(played: dict[Line, Missions]) -> dict[Line, Interval]:
     }
 
 
-def table_of(played: dict[Line, Missions], title: str) -> Table:
-    """One row per line: means per mission."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right" if table.columns else "left", no_wrap=True)
-    for line, one in played.items():
-        table.add_row(
+def rows_of(played: dict[Line, Missions]) -> list[tuple[str, ...]]:
+    """The table, one row per line: means per mission."""
+    return [
+        (
             line.name,
             with_interval(mean_interval(one.metrics["score"])),
             f"{one.mean('lives_saved'):.2f}",
@@ -204,7 +229,8 @@ def table_of(played: dict[Line, Missions], title: str) -> Table:
             f"{one.mean('key_bits'):,.0f}",
             *_planner(one),
         )
-    return table
+        for line, one in played.items()
+    ]
 
 
 def messages(missions: Missions) -> tuple[float, float, float, float]:
@@ -241,25 +267,15 @@ def _caption(missions: Missions) -> str:
     )
 
 
-def _print_differences(console: Console, differences: dict[Line, Interval]) -> None:
-    """The paired differences and one sentence each."""
-    table = Table(title=f"Score against {REFERENCE.name}, paired, 95 %", show_header=False, box=None)
-    table.title_justify = "left"
-    for line, difference in differences.items():
-        table.add_row(line.name, signed(difference), said(difference, line.name, REFERENCE.name))
-    console.print(table)
-
-
 def _median(missions: Missions) -> int:
     """The row of the mission with the median score."""
     order: Any = np.argsort(missions.metrics["score"], kind="stable")
     return int(order[len(order) // 2])
 
 
-def _record(scenario: ScenarioConfig, channel: str, missions: Missions, out: Path) -> Path:
-    """Play the mission with the median score once more, recorded; returns the page that shows it."""
-    file, page = out / "mission.qdr", out / "replay.html"
-    file.unlink(missing_ok=True)
+def _record(scenario: ScenarioConfig, channel: str, missions: Missions, out: Path) -> None:
+    """Play the mission with the median score once more, recorded, and make the page that shows it."""
+    file = out / RECORDING
     row = _median(missions)
     game = GameConfig(missions.game.suite, THREATS, channel=channel)
     seeds = missions.seeds[row : row + 1].tolist()
@@ -268,8 +284,8 @@ def _record(scenario: ScenarioConfig, channel: str, missions: Missions, out: Pat
     problem = check_history(recording).problem
     same = recording.metrics == {name: float(values[row]) for name, values in missions.metrics.items()}
     require(same and not problem, "recording", problem or "other metrics", "the mission that the table counts")
-    page.write_text(replay_page(file.read_bytes(), file.name), encoding="utf-8")
-    return page
+    with writing("--out", out / PAGE):
+        (out / PAGE).write_text(replay_page(file.read_bytes(), file.name), encoding="utf-8")
 
 
 def _draw(missions: Missions, path: Path) -> None:

@@ -8,9 +8,11 @@ import typer
 from agents.policies import POLICY_NAMES
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
-from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario
+from qdt_env.scenario import ScenarioConfig, load_scenario
+from training.cli.compare_figure import draw_comparison
 from training.cli.evaluation_sheets import compare_sheets, compare_words, eval_sheets, eval_words, title_of
-from training.cli.report import Channel, JsonFile, Suite, Threats, check_file, progress_bar, write_json
+from training.cli.outputs import Figure, JsonFile, check_folder, check_outputs, write_figure, write_json
+from training.cli.report import SCENARIO_HELP, SEED_MAX, Channel, Suite, Threats, progress_bar
 from training.cli.sheets import Markdown, show_sheets
 from training.cli.spreading import RayAddress, RayFlag, chosen_spread
 from training.cluster import Spread
@@ -29,16 +31,18 @@ Scenarios = Annotated[
     list[str] | None,
     typer.Option(
         "--scenario",
-        help="Once or more; ward, clinic, hospital, ward:7 (its building 7), a building file. Default: ward.",
+        help=f"Once or more; {SCENARIO_HELP} Default: ward.",
     ),
 ]
 Control = Annotated[str, typer.Option("--control", help="task or move.")]
 Episodes = Annotated[int, typer.Option("--episodes", "-n", help="Missions per policy and scenario, the same seeds.")]
-HeldOut = Annotated[int, typer.Option("--seed", "-s", min=0, help="First seed; training takes its own from 2^40 on.")]
+HeldOut = Annotated[
+    int,
+    typer.Option("--seed", "-s", min=0, max=SEED_MAX, help="First seed; training takes its own from 2^40 on."),
+]
 Chunk = Annotated[int, typer.Option("--chunk", help="Missions that are played, kept and spread together.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder that keeps the missions as they are played.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take the missions that --out holds, play those it lacks.")]
-Figure = Annotated[Path | None, typer.Option("--figure", help="Also draw profiles and differences to this file.")]
 
 
 def eval_(
@@ -63,14 +67,13 @@ def eval_(
     Examples: `qdt eval gain` · `qdt eval gain+exact --scenario ward --scenario clinic --json gain.json` ·
     `qdt eval runs/mine/policy.safetensors -n 256 --out runs/mine/eval --resume`
     """
-    check_file(json_file, "--json")
+    check_outputs({"--json": json_file}, [*(scenario or ()), *policies])
     game, spread = GameConfig(suite, threats, control, channel=channel), chosen_spread(ray, ray_address)
     trial, evaluation = _play(policies, scenario, game, seed, episodes, chunk, out, resume, spread)
     found = standings(evaluation)
-    if json_file is not None:
-        results = {"standings": [one.to_dict() for one in found], **_raw(evaluation)}
-        write_json(json_file, "eval", _config(trial, evaluation, scenario), results)
     show_sheets(title_of(trial, evaluation), eval_sheets(found), eval_words(evaluation), markdown)
+    results = {"standings": [one.to_dict() for one in found], **_raw(evaluation)}
+    write_json(json_file, "eval", _config(trial, evaluation, scenario), results)
 
 
 def compare(
@@ -97,21 +100,15 @@ def compare(
     `qdt compare gain runs/mine/policy.safetensors --scenario ward --scenario clinic.json -n 256 --figure compare.png`
     """
     require(len(policies) >= 2, "policies", policies, "two or more, the first the reference")
-    check_file(json_file, "--json")
-    check_file(figure, "--figure")
+    check_outputs({"--json": json_file, "--figure": figure}, [*(scenario or ()), *policies])
     game, spread = GameConfig(suite, threats, control, channel=channel), chosen_spread(ray, ray_address)
     trial, evaluation = _play(policies, scenario, game, seed, episodes, chunk, out, resume, spread)
     alone, against = standings(evaluation), contests(evaluation)
     title = title_of(trial, evaluation)
-    if json_file is not None:
-        write_json(
-            json_file, "compare", _config(trial, evaluation, scenario), comparison_results(evaluation, alone, against)
-        )
-    if figure is not None:
-        from training.cli.compare_figure import draw_comparison  # loads matplotlib
-
-        draw_comparison(profiles(evaluation), against, title, figure)
     show_sheets(title, compare_sheets(alone, against), compare_words(evaluation, against), markdown)
+    results = comparison_results(evaluation, alone, against)
+    write_json(json_file, "compare", _config(trial, evaluation, scenario), results)
+    write_figure(figure, lambda path: draw_comparison(profiles(evaluation), against, title, path))
 
 
 def missions_named(given: list[str] | None) -> dict[str, ScenarioConfig]:
@@ -122,17 +119,9 @@ def missions_named(given: list[str] | None) -> dict[str, ScenarioConfig]:
     """
     texts = given or ["ward"]
     require(len(set(texts)) == len(texts), "--scenario", texts, "each once")
-    loaded = {text: _loaded(text) for text in texts}
+    loaded = {text: load_scenario(text) for text in texts}
     names = [mission.name for mission in loaded.values()]
     return {mission.name if names.count(mission.name) == 1 else text: mission for text, mission in loaded.items()}
-
-
-def _loaded(text: str) -> ScenarioConfig:
-    """A scenario by name or file, or "ward:100": the preset's generated building of that seed."""
-    name, _, seed = text.rpartition(":")
-    if name in PRESET_NAMES and seed.isdecimal():
-        return load_scenario(name, building_seed=int(seed))
-    return load_scenario(text)
 
 
 def _play(
@@ -148,7 +137,7 @@ def _play(
 ) -> tuple[Trial, Evaluation]:
     """The evaluation, with a progress bar."""
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
-    require(out is None or out.is_dir() or not out.exists(), "--out", str(out), "a folder")
+    check_folder(out)
     entries, trial = [parse_entry(text) for text in policies], Trial(missions_named(scenario), game)
     seeds, places = range(seed, seed + episodes), len(entries) * len(trial.scenarios)
     try:

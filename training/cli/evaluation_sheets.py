@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from training.cli.report import signed, with_ends, with_interval
+from training.cli.report import counted, signed, with_ends, with_interval
 from training.cli.sheets import Sheet
 from training.comparison import ALL_SCENARIOS, METRICS, SCORE, Contest, Standing
 from training.evaluate import Evaluation, Trial
@@ -27,7 +27,7 @@ def title_of(trial: Trial, evaluation: Evaluation) -> str:
     """What was played, and on which seeds."""
     first, last = int(evaluation.seeds[0]), int(evaluation.seeds[-1])
     game, n = trial.game, evaluation.seeds.size
-    missions = f"{n} missions per policy" + (" and scenario" if len(evaluation.scenarios) > 1 else "")
+    missions = f"{counted(n, 'mission')} per policy" + (" and scenario" if len(evaluation.scenarios) > 1 else "")
     channel = "" if game.channel == "statistical" else f", {game.channel} channel"
     return (
         f"{', '.join(evaluation.scenarios)}: suite {game.suite}, threats {game.threats}{channel}; {missions}, "

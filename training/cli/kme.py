@@ -24,7 +24,8 @@ from qdt_env.security.link_feed import LinkFeed, start_feed
 from qdt_env.security.qkd.hardware import PRESETS
 from qdt_env.security.qkd.transmission import Adversary
 from qdt_env.security.reserved_keystore import ReservedKeyStore
-from training.cli.report import JsonFile, check_file, plain, write_json
+from training.cli.outputs import JsonFile, check_outputs, write_json
+from training.cli.report import plain
 
 if TYPE_CHECKING:
     from qdt_env.security.kme_server import KmeServer
@@ -55,7 +56,7 @@ def certificates(
 
     Examples: `qdt kme certificates certificates` · `qdt kme certificates c --sae-a alice --sae-b bob --days 1`
     """
-    check_file(json_file, "--json")
+    check_outputs({"--json": json_file})
     _ends(sae_a, sae_b)
     written = make_certificates(directory, [KME_A, KME_B], [*sae_a, *sae_b], _now(), days)
     if json_file is not None:
@@ -89,8 +90,7 @@ def serve(
     Examples: `qdt kme serve --store keys.sqlite --certificates certificates` ·
     `qdt kme serve --store keys.sqlite --certificates certificates --port 9443 --loss 25 --intercept 0.02`
     """
-    check_file(json_file, "--json")
-    check_file(store_file, "--store")
+    check_outputs({"--json": json_file, "--store": store_file})
     require(0 <= port <= 65_534, "--port", port, "0 to 65534")
     require(0 <= intercepted <= 1, "--intercept", intercepted, "0 to 1")
     end_a, end_b = _ends(sae_a, sae_b)

@@ -15,7 +15,8 @@ from qdt_env.twin.ledger import (
     ProofError,
     audit_file,
 )
-from training.cli.report import JsonFile, check_file, plain, write_json
+from training.cli.outputs import JsonFile, check_outputs, write_json, writing
+from training.cli.report import plain
 
 app = typer.Typer(
     help="Verify, prove and export the transparency ledger of a mission.",
@@ -47,7 +48,7 @@ def verify(
 
     Examples: `qdt ledger verify mission.sqlite --log-id 3f2a... --head 150:9c41...` · `qdt ledger verify proof.json`
     """
-    check_file(json_file, "--json")
+    check_outputs({"--json": json_file}, [file])
     pinned = None if log_id is None else _hexadecimal(log_id, "--log-id")
     kept = dict(_kept_head(text) for text in head or [])
     if _is_proof(file):
@@ -55,10 +56,9 @@ def verify(
         results = _verify_proof(file, pinned)
     else:
         results = audit_file(file, log_id=pinned, witnessed=kept).to_dict()
-    if json_file is not None:
-        config = {"file": str(file), "log_id": log_id, "heads": {size: root.hex() for size, root in kept.items()}}
-        write_json(json_file, "ledger verify", config, results)
     _say_verdict(file, results)
+    config = {"file": str(file), "log_id": log_id, "heads": {size: root.hex() for size, root in kept.items()}}
+    write_json(json_file, "ledger verify", config, results)
     if not results["ok"]:
         raise typer.Exit(_BAD)
 
@@ -79,8 +79,7 @@ def prove(
     Examples: `qdt ledger prove mission.sqlite --step 37 -o step37.json` · `qdt ledger prove mission.sqlite --since 50`
     """
     require((step is None) != (since is None), "--step", (step, since), "either --step or --since")
-    check_file(output, "--output")
-    check_file(json_file, "--json")
+    check_outputs({"--output": output, "--json": json_file}, [file])
     ledger = Ledger.read(file)
     try:
         if since is not None:
@@ -92,9 +91,9 @@ def prove(
             said = f"step {step} is leaf {written['position']} of {written['head']['size']} signed"
     finally:
         ledger.close()
-    output.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-    if json_file is not None:
-        write_json(json_file, "ledger prove", {"file": str(file), "step": step, "since": since}, written)
+    with writing("--output", output):
+        output.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    write_json(json_file, "ledger prove", {"file": str(file), "step": step, "since": since}, written)
     plain().print(f"{output}: {said}; ledger id {ledger.header.log_id.hex()}", markup=False)
 
 
@@ -108,16 +107,15 @@ def export(
 
     Examples: `qdt ledger export mission.sqlite` · `qdt ledger export mission.sqlite -o mission.jsonl`
     """
-    check_file(output, "--output")
-    check_file(json_file, "--json")
+    check_outputs({"--output": output, "--json": json_file}, [file])
     ledger = Ledger.read(file)
     try:
-        lines = ledger.export(output)
+        with writing("--output", output):
+            lines = ledger.export(output)
         results = {"lines": lines, "leaves": ledger.size, "log_id": ledger.header.log_id.hex(), "file": str(output)}
     finally:
         ledger.close()
-    if json_file is not None:
-        write_json(json_file, "ledger export", {"file": str(file)}, results)
+    write_json(json_file, "ledger export", {"file": str(file)}, results)
     plain().print(f"{output}: {lines} lines, {ledger.size} leaves", markup=False)
 
 

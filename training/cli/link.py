@@ -6,14 +6,15 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from qdt_env.records import require
 from qdt_env.security.qkd.hardware import PRESETS, preset_by_name
-from training.cli.report import JsonFile, check_file, progress_bar, screen, write_json
+from training.cli.outputs import JsonFile, check_outputs, write_figure, write_json
+from training.cli.report import Seed, plain, progress_bar
+from training.cli.sheets import Markdown, show_sheets
 from training.link_study import LinkPoint, draw_link, study_link
 
-_PICTURES = (".png", ".svg", ".pdf", ".jpg")
+_WORDS = "kbit/s: finite-key theory / mean of the simulated blocks; endless blocks at the first f."
 
 
 def link(
@@ -25,7 +26,8 @@ def link(
     blocks: Annotated[int, typer.Option("--blocks", "-n", help="Simulated blocks per point.")] = 10,
     best: Annotated[bool, typer.Option("--optimise", help="Best intensities and basis bias for each loss.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write.")] = Path("link.png"),
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of the simulated blocks.")] = 0,
+    seed: Seed = 0,
+    markdown: Markdown = False,
     json_file: JsonFile = None,
 ) -> None:
     """One link: endless blocks, finite-key theory and simulated blocks, by loss and interception; table and figure.
@@ -37,9 +39,7 @@ def link(
     require(0 <= max_loss_db <= 70, "max-loss", max_loss_db, "0 to 70 dB")
     require(0.1 <= step_db <= 70, "step", step_db, "0.1 to 70 dB")
     require(1 <= blocks <= 100_000, "blocks", blocks, "1 to 100000")
-    require(output.suffix.lower() in _PICTURES, "output", str(output), f"suffixes {', '.join(_PICTURES)}")
-    check_file(output, "--output")
-    check_file(json_file, "--json")
+    check_outputs({"--output": output, "--json": json_file}, pictures=["--output"])
     intercepts = _fractions(intercept)
     losses = np.arange(0.0, max_loss_db + 1e-9, step_db).tolist()
     with progress_bar() as begin:
@@ -49,17 +49,16 @@ def link(
         )
     settings = "settings optimised for each loss" if best else "fixed settings"
     title = f"{hardware}: {chosen.protocol}, blocks of {chosen.block_bits:,.0f} sifted bits, {settings}"
-    draw_link(points, output, title if pns == 0 else f"{title}, {100 * pns:g} % of pulses split")
-    if json_file is not None:
-        config = {
-            "hardware": asdict(chosen), "losses_db": losses, "intercepts": intercepts, "pns": pns, "blocks": blocks,
-            "optimise": best, "seed": seed, "picture": str(output),
-        }  # fmt: skip
-        write_json(json_file, "link", config, [point.to_dict() for point in points])
-    console = screen()
-    console.print(title)
-    console.print(_table(points, intercepts))
-    console.print(f"drawn to {output}", markup=False)
+    title += "" if pns == 0 else f", {100 * pns:g} % of pulses split"
+    sheet = ("Secret key rate by loss and intercepted fraction f", _headings(intercepts), _rows(points, intercepts))
+    show_sheets(title, [sheet], [_WORDS], markdown)
+    config = {
+        "hardware": asdict(chosen), "losses_db": losses, "intercepts": intercepts, "pns": pns, "blocks": blocks,
+        "optimise": best, "seed": seed, "picture": str(output),
+    }  # fmt: skip
+    write_json(json_file, "link", config, [point.to_dict() for point in points])
+    write_figure(output, lambda path: draw_link(points, path, title), "--output")
+    plain(stderr=True).print(f"Drawn to {output}", markup=False)
 
 
 def _fractions(text: str) -> list[float]:
@@ -78,17 +77,18 @@ def _rate(bit_s: float) -> str:
     return "0" if bit_s < 0.5 else f"{bit_s / 1e3:.3g}"
 
 
-def _table(points: list[LinkPoint], intercepts: list[float]) -> Table:
-    """One row per loss: the undisturbed link in full, then theory and simulation for each intercepted fraction."""
-    table = Table(caption="kbit/s: finite-key theory / mean of the simulated blocks; endless blocks at the first f")
-    for heading in ("loss, dB", "block, s", "QBER, %", "endless"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for f in intercepts:
-        table.add_column(f"f = {100 * f:g} %", justify="right", no_wrap=True)
+def _headings(intercepts: list[float]) -> tuple[str, ...]:
+    """Of the table's columns, one per intercepted fraction."""
+    return ("loss, dB", "block, s", "QBER, %", "endless", *(f"f = {100 * f:g} %" for f in intercepts))
+
+
+def _rows(points: list[LinkPoint], intercepts: list[float]) -> list[tuple[str, ...]]:
+    """One per loss: the undisturbed link in full, then theory and simulation for each intercepted fraction."""
+    rows = []
     for i in range(0, len(points), len(intercepts)):
         row = points[i : i + len(intercepts)]
         first = row[0]
         qber = f"{100 * first.qber:.2f} / {100 * first.simulated_qber:.2f}"
         cells = [f"{_rate(p.theory_bit_s)} / {_rate(p.simulated_bit_s.mean)}" for p in row]
-        table.add_row(f"{first.loss_db:g}", f"{first.block_s:.3g}", qber, _rate(first.asymptotic_bit_s), *cells)
-    return table
+        rows.append((f"{first.loss_db:g}", f"{first.block_s:.3g}", qber, _rate(first.asymptotic_bit_s), *cells))
+    return rows

@@ -1,9 +1,10 @@
 """The command ``qdt``. What a user got wrong is one clear line and exit code 2, never a traceback."""
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import typer
+from typer.main import get_command
 
 from training.cli import bench, building, kme, ledger
 from training.cli.demo import demo
@@ -68,9 +69,18 @@ def _usage(error: Any, given: list[str]) -> str:
     for option, value in zip(given, given[1:], strict=False):
         if option in options and ": " in message:
             message = message.replace(": ", f": given {value}: ", 1)
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "qdt"
-    return f"{message} (see: {command} --help)" if message else ""
+    return f"{message} (see: {_command_path(given)} --help)" if message else ""
+
+
+def _command_path(given: list[str]) -> str:
+    """The command that was meant: "qdt bench planners"."""
+    path, command = "qdt", cast(Any, get_command(app))
+    for word in given:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        path += f" {word}"
+    return path
 
 
 def _refuse(message: str) -> int:

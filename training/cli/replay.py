@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from qdt_env.records import require
 from qdt_env.viewer.playback import History, Recording, check_history, decode
 from qdt_env.viewer.recording import RecordingError, scan
 from qdt_env.viewer.replay import replay_page
-from training.cli.report import JsonFile, check_file, plain, write_json
+from training.cli.outputs import JsonFile, check_outputs, write_json, writing
+from training.cli.report import plain
 
 _BAD = 1  # exit code for a recording that does not hold; mistakes on the command line have 2
 
@@ -31,9 +31,7 @@ def replay(
     Examples: `qdt replay mission.qdr` · `qdt replay mission.qdr -o mission.html --open`
     """
     page = output or file.with_suffix(".html")
-    require(page.absolute() != file.absolute(), "--output", str(page), "another file than the recording")
-    check_file(page, "--output")
-    check_file(json_file, "--json")
+    check_outputs({"--output": page, "--json": json_file}, [file])
     data = file.read_bytes()
     found = scan(data)
     recording, history, problem = None, None, ""
@@ -43,10 +41,10 @@ def replay(
         problem = history.problem
     except RecordingError as error:
         problem = str(error)
-    page.write_text(replay_page(data, file.name), encoding="utf-8")
-    if json_file is not None:
-        write_json(json_file, "replay", {"file": str(file)}, _results(recording, history, problem, page))
+    with writing("--output", page):
+        page.write_text(replay_page(data, file.name), encoding="utf-8")
     _say(file, recording, history, problem, page)
+    write_json(json_file, "replay", {"file": str(file)}, _results(recording, history, problem, page))
     if open_page:
         webbrowser.open(page.absolute().as_uri())
     if problem:

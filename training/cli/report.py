@@ -1,9 +1,7 @@
-"""What all commands share: their common options, progress bars, number formats and the machine-readable result."""
+"""What all commands share: their common options, progress bars and number formats."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,21 +9,24 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from qdt_env.engine.setup import CHANNELS
-from training.cards import card, write_card
 from training.rollout import Missions
 from training.statistics import Interval, mean_interval
 
 _WIDE = 132  # columns where the output is no terminal
 _AS_WRITTEN: dict[str, Any] = {"highlight": False, "emoji": False}  # "ward:100:" holds the name of one
 
-Scenario = Annotated[str, typer.Option("--scenario", help="ward, clinic, hospital, or a .json or .graphml building.")]
+SCENARIO_HELP = "ward, clinic, hospital, ward:7 (its building of seed 7), or a .json or .graphml building."
+
+Scenario = Annotated[str, typer.Option("--scenario", help=SCENARIO_HELP)]
 Suite = Annotated[str, typer.Option("--suite", help="plaintext, psk, ecdh, pqc, qkd, qkd-otp or hybrid.")]
 Channel = Annotated[str, typer.Option("--channel", help=f"Fidelity of the channel: {' or '.join(CHANNELS)}.")]
 Threats = Annotated[
     str, typer.Option("--threats", help="none, tamper, replay, spoof, insider, mixed, ...; join with +; or random.")
 ]
-Seed = Annotated[int, typer.Option("--seed", "-s", min=0, help="First seed; missions use this one and the next.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Also write the results as JSON to this file.")]
+SEED_MAX = 2**62  # leaves room below 2^63 for as many missions as anybody plays
+Seed = Annotated[
+    int, typer.Option("--seed", "-s", min=0, max=SEED_MAX, help="First seed; missions use this one and the next.")
+]
 
 
 def screen() -> Console:
@@ -61,22 +62,9 @@ def progress_bar() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
         yield begin
 
 
-def check_file(path: Path | None, option: str) -> None:
-    """Refuse a file that cannot be written before the work is done and not after.
-
-    Raises:
-        ValueError: its folder does not exist, or it is one itself.
-    """
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise ValueError(f"{option}: got {str(path)!r}, allowed is a file in an existing folder")
-
-
-def write_json(path: Path, command: str, config: dict[str, Any], results: Any) -> None:
-    """Write results with what is needed to repeat them, see :mod:`training.cards`.
-
-    Numbers that do not exist (an interval of one mission) are written as null.
-    """
-    write_card(path, card(command, sys.argv[1:], config, results))
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 mission", "40 missions"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def summary(missions: Missions) -> dict[str, Any]:

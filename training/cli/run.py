@@ -4,28 +4,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from agents.policies import POLICY_NAMES
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import load_scenario
 from training.cli.demo import play_demo
-from training.cli.repeat import play_training, repeat
+from training.cli.outputs import JsonFile, check_outputs, write_json
+from training.cli.repeat import check_parts, play_training, repeat
 from training.cli.report import (
     Channel,
-    JsonFile,
     Scenario,
     Seed,
     Suite,
     Threats,
-    check_file,
+    counted,
     progress_bar,
     screen,
     summary,
     with_interval,
-    write_json,
 )
+from training.cli.sheets import print_table
 from training.entries import checkpoint_digest
 from training.rollout import NO_ADVISOR, Missions, advisor_names, run_missions
 from training.statistics import mean_interval
@@ -43,6 +42,7 @@ _POLICY = f"One of {', '.join(POLICY_NAMES)}, or a trained policy's file."
 
 
 def run(
+    context: typer.Context,
     scenario: Scenario = "ward",
     policy: Annotated[str, typer.Option("--policy", help=_POLICY)] = "gain",
     advisor: Annotated[str, typer.Option("--advisor", help=f"One of {', '.join(advisor_names())}.")] = NO_ADVISOR,
@@ -73,25 +73,38 @@ def run(
     `qdt run --threats mixed --seed 3 --record mission.qdr` · `qdt run --from demo/card.json`
     """
     if from_card is not None:
+        _check_alone(context)
         raise typer.Exit(repeat(from_card, {"run": _again, "demo": play_demo, "train": play_training}))
     missions = (1 if record is not None else 10) if episodes is None else episodes
     require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
     require(record is None or missions == 1, "episodes", missions, "1 with --record: a recording holds one mission")
-    for path, option in ((json_file, "--json"), (card_file, "--card")):
-        check_file(path, option)
+    check_outputs({"--json": json_file, "--card": card_file, "--record": record}, [scenario, policy])
     options = {
         "scenario": scenario, "policy": policy, "advisor": advisor, "suite": suite, "threats": threats,
         "channel": channel, "control": control, "episodes": missions, "seed": seed,
     }  # fmt: skip
     played, config = _play(options, record)
-    for path in (json_file, card_file):
-        if path is not None:
-            write_json(path, "run", config, summary(played))
     console = screen()
-    console.print(_title(played, played.episodes.scenario.name))
-    console.print(_table(played))
+    console.print(_title(played, played.episodes.scenario.name), markup=False)
+    print_table(console, ("per mission", "mean, 95 %"), _rows(played))
+    for path, option in ((json_file, "--json"), (card_file, "--card")):
+        write_json(path, "run", config, summary(played), option)
     if record is not None:
         console.print(f"Recorded in {record}; to watch it: qdt replay {record}", markup=False)
+
+
+def _check_alone(context: typer.Context) -> None:
+    """Refuse options beside ``--from``, which would have no effect.
+
+    Raises:
+        ValueError: naming them.
+    """
+    beside = [
+        f"--{name.removesuffix('_file').replace('_', '-')}"
+        for name in context.params
+        if name != "from_card" and getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    require(not beside, "--from", ", ".join(beside), "alone: everything else is in the card")
 
 
 def _play(options: dict[str, Any], record: Path | None = None) -> tuple[Missions, dict[str, Any]]:
@@ -109,6 +122,8 @@ def _play(options: dict[str, Any], record: Path | None = None) -> tuple[Missions
 
 def _again(config: dict[str, Any], results: Any) -> tuple[dict[str, Any], Any]:
     """The run of a card once more."""
+    words = ("scenario", "policy", "advisor", "suite", "threats", "channel", "control")
+    check_parts(config, {**dict.fromkeys(words, str), "episodes": int, "seed": int}, "config of the card")
     played, config = _play(config)
     return config, summary(played)
 
@@ -117,22 +132,22 @@ def _title(missions: Missions, scenario: str) -> str:
     """Who played what."""
     who = missions.policy if missions.advisor == NO_ADVISOR else f"{missions.policy} advised by {missions.advisor}"
     game = f"suite {missions.game.suite}, threats {missions.game.threats}"
-    return f"{who} on {scenario}, {game}: {missions.seeds.size} missions"
+    return f"{who} on {scenario}, {game}: {counted(missions.seeds.size, 'mission')}"
 
 
-def _table(missions: Missions) -> Table:
+def _rows(missions: Missions) -> list[tuple[str, str]]:
     """Means per mission with intervals, and the planner's budget."""
-    table = Table()
-    table.add_column("per mission")
-    table.add_column("mean, 95 %", justify="right")
-    for name, places in _SHOWN:
-        table.add_row(name.replace("_", " "), with_interval(mean_interval(missions.metrics[name]), places))
+    rows = [
+        (name.replace("_", " "), with_interval(mean_interval(missions.metrics[name]), places))
+        for name, places in _SHOWN
+    ]
     if missions.spent is not None:
-        table.add_section()
         n, spent = missions.seeds.size, missions.spent
-        table.add_row("plans", f"{spent.plans / n:.1f}")
-        table.add_row("shots", f"{spent.total('shots') / n:.0f}")
-        table.add_row("evaluations", f"{spent.total('evaluations') / n:.0f}")
-        table.add_row("planner, ms a plan", f"{spent.usual_ms:.2f}")
-        table.add_row("extraction, ms a plan", f"{1e3 * spent.extraction_s / max(spent.plans, 1):.2f}")
-    return table
+        rows += [
+            ("plans", f"{spent.plans / n:.1f}"),
+            ("shots", f"{spent.total('shots') / n:.0f}"),
+            ("evaluations", f"{spent.total('evaluations') / n:.0f}"),
+            ("planner, ms a plan", f"{spent.usual_ms:.2f}"),
+            ("extraction, ms a plan", f"{1e3 * spent.extraction_s / max(spent.plans, 1):.2f}"),
+        ]
+    return rows

@@ -1,15 +1,20 @@
 """Tables of a study, on the screen or as Markdown, and the options that go with them."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from training.cli.report import screen
 
 ALL = "all"
+_HEADING_LINES = 2
+_EDGE = 2  # characters between two columns, and around them all
 
 Sheet = tuple[str, Sequence[str], Sequence[Sequence[str]]]  # title, headings, rows
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
@@ -29,13 +34,42 @@ def show_sheets(title: str, sheets: Sequence[Sheet], words: Sequence[str], markd
     console.print(title, markup=False)
     for name, headings, rows in sheets:
         console.print(f"\n{name}", markup=False, style="bold")  # apart: a table wraps its title to its own width
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for k, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if k else "left")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        print_table(console, headings, rows)
     console.print("\n".join(words), markup=False)
+
+
+def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; where the screen is too narrow for it, as several that each begin with the first column."""
+    cells = [[heading, *(row[k] for row in rows)] for k, heading in enumerate(headings)]
+    columns = [(heading, max(map(len, column))) for heading, column in zip(headings, cells, strict=True)]
+    if len(list(_fitting([width for _, width in columns], console.width))) > 1:
+        columns = [_wrapped(heading, column[1:]) for heading, column in zip(headings, cells, strict=True)]
+    for chosen in _fitting([width for _, width in columns], console.width):
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for k in chosen:
+            table.add_column(Text(columns[k][0]), justify="right" if k else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(row[k]) for k in chosen))
+        console.print(table)
+
+
+def _wrapped(heading: str, cells: Sequence[str]) -> tuple[str, int]:
+    """A heading over one or two lines, and the width that its column needs, in characters."""
+    width = max(map(len, (*heading.split(), *cells)), default=1)
+    while len(lines := textwrap.wrap(heading, width, break_on_hyphens=False)) > _HEADING_LINES:
+        width += 1
+    return "\n".join(lines), width
+
+
+def _fitting(widths: Sequence[int], screen_width: int) -> Iterator[list[int]]:
+    """Which columns stand in one table: the first and as many of the others, in order, as the screen holds."""
+    chosen, used = [0], widths[0] + 2 * _EDGE
+    for k, width in enumerate(widths[1:], 1):
+        if used + width + _EDGE > screen_width and len(chosen) > 1:
+            yield chosen
+            chosen, used = [0], widths[0] + 2 * _EDGE
+        chosen, used = [*chosen, k], used + width + _EDGE
+    yield chosen
 
 
 def _markdown(sheet: Sheet) -> str:

@@ -4,25 +4,23 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from agents.policies import POLICY_NAMES
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig, load_scenario
 from training.cli.demo import messages
+from training.cli.outputs import JsonFile, check_outputs, write_json
 from training.cli.report import (
-    JsonFile,
     Scenario,
     Seed,
-    check_file,
+    counted,
     progress_bar,
-    screen,
     signed,
     summary,
     with_interval,
-    write_json,
 )
+from training.cli.sheets import Markdown, show_sheets
 from training.rollout import Missions, run_missions
 from training.statistics import Interval, mean_interval, paired_difference, said
 
@@ -57,7 +55,7 @@ PAIRS = (  # the claims: first against second
     (Case("qkd", "mixed"), Case("plaintext", "mixed")),
 )
 _HEADINGS = (
-    "suite", "threats", "trust", "score", "against no threats, paired, 95 %", "delivered", "lost", "rejected",
+    "suite, threats", "score", "against no threats, paired, 95 %", "delivered", "lost", "rejected",
     "forged, accepted", "stale decisions", "deceived decisions",
 )  # fmt: skip
 
@@ -67,7 +65,7 @@ def threats(
     policy: Annotated[str, typer.Option("--policy", help=f"One of {', '.join(POLICY_NAMES)}.")] = "gain",
     episodes: Annotated[int, typer.Option("--episodes", "-n", help="Missions per row, the same seeds in all.")] = 40,
     seed: Seed = 0,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    markdown: Markdown = False,
     json_file: JsonFile = None,
 ) -> None:
     """Show that information matters: suites and threats against the same missions without threats.
@@ -75,28 +73,17 @@ def threats(
     Examples: `qdt threats` · `qdt threats --scenario clinic.json -n 20 --markdown` · `qdt threats --json threats.json`
     """
     require(1 <= episodes <= 100_000, "episodes", episodes, "1 to 100000")
-    check_file(json_file, "--json")
+    check_outputs({"--json": json_file}, [scenario])
     mission = load_scenario(scenario)
     played = _play(mission, policy, range(seed, seed + episodes))
     rows = [row_of(case, played) for case in played]
     pairs = {f"{a.name} against {b.name}": (a, b, _difference(played[a], played[b])) for a, b in PAIRS}
-    if json_file is not None:
-        config = {"scenario": scenario, "policy": policy, "channel": "statistical", "episodes": episodes, "seed": seed,
-                  "building": mission.building.digest()}  # fmt: skip
-        write_json(json_file, "threats", config, _results(played, pairs))
-    title = f"{policy} on {mission.name}: {episodes} missions per row, same seeds; counts are means per mission"
+    title = f"{policy} on {mission.name}: {counted(episodes, 'mission')} per row, same seeds; means per mission"
     sentences = [f"{signed(d)}: {said(d, a.name, b.name)}" for a, b, d in pairs.values()]
-    if markdown:
-        print(_markdown(rows, title, sentences))
-        return
-    table = Table(title=title, title_justify="left")
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="left" if heading in _HEADINGS[:3] else "right")
-    for row in rows:
-        table.add_row(*row)
-    console = screen()
-    console.print(table)
-    console.print("\n".join(sentences), markup=False)
+    show_sheets(title, [("Suites under threats", _HEADINGS, rows)], sentences, markdown)
+    config = {"scenario": scenario, "policy": policy, "channel": "statistical", "episodes": episodes, "seed": seed,
+              "building": mission.building.digest()}  # fmt: skip
+    write_json(json_file, "threats", config, _results(played, pairs))
 
 
 def _play(scenario: ScenarioConfig, policy: str, seeds: range) -> dict[Case, Missions]:
@@ -121,8 +108,8 @@ def row_of(case: Case, played: dict[Case, Missions]) -> tuple[str, ...]:
     cost = "" if case.threats == "none" else signed(_difference(one, played[Case(case.suite, "none")]))
     delivered, lost, rejected, forged = messages(one)
     return (
-        case.suite, case.threats, "on" if case.trust else "off", with_interval(mean_interval(one.metrics["score"])),
-        cost, f"{delivered:.0f}", f"{lost:.0f}", f"{rejected:.0f}", f"{forged:.1f}",
+        case.name, with_interval(mean_interval(one.metrics["score"])), cost,
+        f"{delivered:.0f}", f"{lost:.0f}", f"{rejected:.0f}", f"{forged:.1f}",
         f"{one.mean('stale_decisions'):.1f}", f"{one.mean('deceived_decisions'):.1f}",
     )  # fmt: skip
 
@@ -134,10 +121,3 @@ def _results(played: dict[Case, Missions], pairs: dict[str, tuple[Case, Case, In
         difference = _difference(one, played[Case(case.suite, "none")]).to_dict()
         rows.append(summary(one) | {"trust": case.trust, "score_difference_to_no_threats": difference})
     return {"rows": rows, "score_differences": {name: d.to_dict() for name, (_, _, d) in pairs.items()}}
-
-
-def _markdown(rows: list[tuple[str, ...]], title: str, sentences: list[str]) -> str:
-    """The table for the README."""
-    lines = [_HEADINGS, tuple("---" if i < 3 else "---:" for i in range(len(_HEADINGS))), *rows]
-    table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-    return f"{title}.\n\n{table}\n\n" + "\n".join(f"- {sentence}" for sentence in sentences)

@@ -11,8 +11,9 @@ from agents.heuristics import POLICY_NAMES
 from agents.hiding import features_of
 from qdt_env.records import require
 from training.cards import CARD
+from training.cli.outputs import write_json
 from training.cli.repeat import training_config, training_results
-from training.cli.report import Seed, Suite, progress_bar, screen, write_json
+from training.cli.report import Seed, Suite, progress_bar, screen
 
 WARM_UP = 10  # iterations in which a policy that knows something already is changed gently
 _TEACHERS = tuple(name for name in POLICY_NAMES if not name.startswith("perfect") and name != "wait")

@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from qdt_env.records import require
-from training.cli.report import JsonFile, check_file, progress_bar, screen, write_json
+from training.cli.outputs import JsonFile, check_outputs, write_json
+from training.cli.report import progress_bar, screen
 from training.validation import Check, Outcome, all_passed, run_checks
 from training.validation_planning import planning_checks
 from training.validation_security import security_checks
@@ -24,7 +25,7 @@ def validate(
     Examples: `qdt validate` · `qdt validate --only planning` · `qdt validate --only security --json security.json`
     """
     require(only in ("", *SECTIONS), "only", only, ", ".join(SECTIONS))
-    check_file(json_file, "--json")
+    check_outputs({"--json": json_file})
     console = screen()
     outcomes: dict[str, list[Outcome]] = {}
     with progress_bar() as begin:

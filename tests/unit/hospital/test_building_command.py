@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from qdt_env.hospital import generate_building, load_building
 from training.cli.building import app
+from training.cli.main import main
 
 RUN = CliRunner()
 
@@ -36,11 +37,11 @@ def test_draw_writes_a_picture(tmp_path: Path) -> None:
     assert (tmp_path / "w.png").stat().st_size > 1000
 
 
-def test_check_reports_a_bad_building(tmp_path: Path) -> None:
+def test_check_reports_a_bad_building(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad, report = tmp_path / "bad.json", tmp_path / "r.json"
     bad.write_text('{"nodes": [], "edges": []}')
-    result = RUN.invoke(app, ["check", str(bad), "--json", str(report)])
-    assert result.exit_code == 2
+    assert main(["building", "check", str(bad), "--json", str(report)]) == 2
+    assert capsys.readouterr().err == "error: bad.json: " + NO_ZONES + "\n"
     assert json.loads(report.read_text()) == {"building": str(bad), "valid": False, "error": "bad.json: " + NO_ZONES}
     assert RUN.invoke(app, ["check", "clinic"]).exit_code == 0
 
@@ -55,18 +56,24 @@ NO_ZONES = "graph: the building has no zones"
         (["generate", "castle"], "error: preset: got 'castle', allowed are"),
         (["stats", "ward", "--seed", "-1"], "error: seed: got -1, allowed is"),
         (["stats", "missing.json"], "error: building file 'missing.json' does not exist"),
-        (["draw", "ward", "-o", "w.gif"], "error: --output: got 'w.gif', allowed suffixes are"),
-        (["stats", "ward", "--json", "no/such/s.json"], "error: --json: 'no/such/s.json' cannot be written"),
+        (["draw", "ward", "-o", "w.gif"], "error: --output='w.gif' is not allowed: a picture, its suffix"),
+        (
+            ["stats", "ward", "--json", "no/such/s.json"],
+            "error: --json='no/such/s.json' is not allowed: a file in an existing folder",
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(
-    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = RUN.invoke(app, arguments)
-    assert result.exit_code == 2
-    assert result.stderr.startswith(words)
-    assert len(result.stderr.strip().splitlines()) == 1
+    assert main(["building", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(words) and len(said.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["draw", "stats", "generate", "check"])

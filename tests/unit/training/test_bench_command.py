@@ -66,10 +66,10 @@ def test_trust_prints_one_line_per_deceit(
         (["security", "--threats", "tamper,dragons"], "dragons"),
         (["security", "-n", "0"], "episodes=0 is not allowed"),
         (["security", "--channel", "smoke"], "channel='smoke' is not allowed"),
-        (["security", "--figure", "no/such/m.png"], "--figure: got 'no/such/m.png'"),
+        (["security", "--figure", "no/such/m.png"], "--figure='no/such/m.png'"),
         (["security", "--threats", "none", "--figure", "m.png"], "--figure='m.png' is not allowed: with one threat"),
         (["trust", "-n", "0"], "episodes=0 is not allowed"),
-        (["trust", "--json", "no/such/t.json"], "--json: got 'no/such/t.json'"),
+        (["trust", "--json", "no/such/t.json"], "--json='no/such/t.json'"),
     ],
 )
 def test_a_mistake_is_named(arguments: list[str], words: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from training.cards import card, commit, differences, other_surroundings, read_card, write_card
 from training.cli.main import main
+from training.cli.repeat import made_of
 
 
 def document(**results):
@@ -81,14 +83,18 @@ def test_a_run_is_repeated_and_an_edited_card_is_found(tmp_path: Path, capsys: p
     path.write_text(json.dumps(edited))
     assert main(["run", "--from", str(path)]) == 1
     said = capsys.readouterr().out
-    assert "metrics.score[1]: " in said and "1 results differ" in said
+    assert "metrics.score[1]: " in said and "other results in 1 place" in said
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"command": "threats"}, "command of the card='threats' is not allowed: one of run, demo, train"),
+        ({"command": ["run"]}, "command of the card=['run'] is not allowed"),
         ({"config": {"building": "00"}}, "config of the card, building='00' is not allowed"),
+        ({"config": {"seed": "four"}}, "config of the card, seed='four' is not allowed: of type int"),
+        ({"config": {"episodes": None}}, "config of the card, episodes=None is not allowed"),
+        ({"results": [1]}, "card, results=[1] is not allowed"),
     ],
 )
 def test_what_cannot_be_repeated_is_one_clear_line(
@@ -101,6 +107,33 @@ def test_what_cannot_be_repeated_is_one_clear_line(
     path.write_text(json.dumps(made | change | {"config": config}))
     assert main(["run", "--from", str(path)]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_options_beside_a_card_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--from", "card.json", "--seed", "3", "--json", "a.json"]) == 2
+    assert "--from='--seed, --json' is not allowed: alone" in capsys.readouterr().err
+
+
+def test_settings_come_back_from_plain_data_and_edits_are_named() -> None:
+    made = _Mix(("a", "b"), 0.5, None)
+    assert made_of(_Mix, json.loads(json.dumps(vars(made))), "missions of the card") == made
+    assert made_of(_Mix, {"rate": 1}, "missions of the card") == _Mix(rate=1)
+    for given, words in (
+        ([], "names and values"),
+        ({"colour": 1}, "missions of the card='colour' is not allowed: of threats, rate, advisor"),
+        ({"rate": True}, "missions of the card, rate=True is not allowed"),
+        ({"threats": ["a", 1]}, "missions of the card, threats="),
+        ({"advisor": 3}, "missions of the card, advisor=3"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            made_of(_Mix, given, "missions of the card")
+
+
+@dataclass(frozen=True)
+class _Mix:
+    threats: tuple[str, ...] = ("mixed",)
+    rate: float = 0.0
+    advisor: str | None = None
 
 
 @pytest.mark.slow
@@ -140,3 +173,7 @@ def test_a_stopped_training_run_is_repeated_as_far_as_it_came(
     write_card(out / "card.json", made)
     assert main(["run", "--from", str(out / "card.json")]) == 2
     assert "config of the card, start" in capsys.readouterr().err
+    made["config"]["learner"]["network"]["width"] = "wide"
+    write_card(out / "card.json", made)
+    assert main(["run", "--from", str(out / "card.json")]) == 2
+    assert "network of the card, width='wide' is not allowed: of type int" in capsys.readouterr().err

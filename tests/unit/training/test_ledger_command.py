@@ -117,7 +117,7 @@ def test_export_writes_json_lines(ledger: tuple[Path, str, str], tmp_path: Path)
         (["prove", "LEDGER", "--step", "-1"], "step -1"),
         (["prove", "LEDGER", "--step", "1", "--mission", "ab"], "--mission='ab' is not allowed: 32 hexadecimal digits"),
         (["prove", "LEDGER", "--since", "26"], "no heads of 26"),
-        (["prove", "LEDGER", "--step", "1", "-o", "no/such/p.json"], "--output: got 'no/such/p.json'"),
+        (["prove", "LEDGER", "--step", "1", "-o", "no/such/p.json"], "--output='no/such/p.json'"),
         (["export", "JSON"], "not a database"),
     ],
 )  # fmt: skip

@@ -76,8 +76,8 @@ def test_command(tmp_path):
         (["--intercept", "x"], "intercept='x' is not allowed"),
         (["--pns", "-1"], "pns: got -1.0"),
         (["--blocks", "0"], "blocks=0 is not allowed"),
-        (["--output", "link.txt"], "output='link.txt' is not allowed"),
-        (["--json", "/nowhere/link.json"], "--json: got '/nowhere/link.json'"),
+        (["--output", "link.txt"], "--output='link.txt' is not allowed"),
+        (["--json", "/nowhere/link.json"], "--json='/nowhere/link.json'"),
     ],
 )
 def test_command_refuses(options, message):
