@@ -13,7 +13,7 @@ from agents.planning.problem import Problem
 from agents.quantum.calibrations import Noise
 from agents.quantum.circuits import build
 from agents.quantum.gates import Circuit, Gate
-from agents.quantum.ising import Ising, encode, penalised
+from agents.quantum.ising import Ising, bits_of, encode, penalised
 from agents.quantum.job import Answer, Job, JobError, pack_answer, read_job
 from agents.quantum.qpu import Qpu
 
@@ -94,11 +94,6 @@ def circuit_of(job: Job) -> Circuit:
         gates += [Gate("ZZ", (i, j), 2.0 * gamma * J) for (i, j), J in couplings]
         gates += [Gate("RX", (qubit,), -2.0 * beta) for qubit in range(ising.qubits)]
     return Circuit(ising.qubits, 0, tuple(gates))
-
-
-def bits_of(states: np.ndarray, qubits: int) -> np.ndarray:
-    """Bit strings (N, n) uint8 of basis indices (N,), qubit 0 the most significant bit."""
-    return ((np.asarray(states)[:, None] >> np.arange(qubits - 1, -1, -1)) & 1).astype(np.uint8)
 
 
 def _worst(job: Job, layout: Ising) -> np.ndarray:

@@ -72,6 +72,11 @@ class Ising:
         return choices, valid
 
 
+def bits_of(states: np.ndarray, qubits: int) -> np.ndarray:
+    """Bit strings (N, n) uint8 of basis indices (N,), qubit 0 the most significant bit."""
+    return ((np.asarray(states)[:, None] >> np.arange(qubits - 1, -1, -1)) & 1).astype(np.uint8)
+
+
 def distinct_penalty(problem: Problem, factor: float = 1.0) -> float:
     """Cost put on two groups sharing an exclusive option: factor times a bound on the cost's range.
 

@@ -19,7 +19,7 @@ from agents.planning.classical import greedy_choice
 from agents.planning.problem import Budget, Plan, PlanningError, Problem
 from agents.planning.validation import check_choice, check_number, check_whole
 from agents.quantum.circuits import circuit_seconds
-from agents.quantum.ising import encode, one_hot_qubits, penalised
+from agents.quantum.ising import bits_of, encode, one_hot_qubits, penalised
 from agents.quantum.oversize import RULES, fit_register
 from agents.quantum.parameters import KINDS, angles_for
 from agents.quantum.qpu import Qpu, as_qpu
@@ -150,7 +150,7 @@ class QAOAPlanner:
         order = np.arange(probabilities.size)[:: 1 if ansatz == "penalty-x" else -1]
 
         def decode(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return ising.decode((order[states][:, None] >> np.arange(ising.qubits - 1, -1, -1)) & 1)
+            return ising.decode(bits_of(order[states], ising.qubits))
 
         return probabilities[order], decode, f"{ising.qubits} qubits"
 
@@ -218,8 +218,7 @@ class QAOAPlanner:
 def draw_shots(probabilities: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
     """Measure: draw bit strings (shots, n) uint8 from probabilities (2^n,), most significant bit first."""
     states = draw_states(probabilities, shots, rng)
-    qubits = int(probabilities.size).bit_length() - 1
-    return ((states[:, None] >> np.arange(qubits - 1, -1, -1)) & 1).astype(np.uint8)
+    return bits_of(states, int(probabilities.size).bit_length() - 1)
 
 
 def draw_states(probabilities: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:

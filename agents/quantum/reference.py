@@ -17,6 +17,7 @@ from agents.quantum.calibrations import Noise
 from agents.quantum.circuits import build, cost_hamiltonian
 from agents.quantum.devices import device_errors, make_device
 from agents.quantum.gates import NATIVE_2Q, Circuit, Gate
+from agents.quantum.ising import bits_of
 
 _SIMPLE = {
     "X": "PauliX",
@@ -76,7 +77,7 @@ def reference_expectation(
     """
     circuit = build(problem, ansatz, gammas, betas, penalty_factor=penalty_factor)
     ising, _ = cost_hamiltonian(problem, ansatz, penalty_factor)
-    bits = (np.arange(1 << ising.qubits)[:, None] >> np.arange(ising.qubits - 1, -1, -1)) & 1
+    bits = bits_of(np.arange(1 << ising.qubits), ising.qubits)
     return float(circuit_probabilities(circuit, **run) @ ising.energies(bits))
 
 

@@ -21,6 +21,7 @@ import numba
 import numpy as np
 
 from agents.planning.problem import PlanningError
+from agents.quantum.ising import bits_of
 
 MAX_SK_DEPTH = 14
 PARISI = 0.763166726  # best energy per spin, infinite n (Crisanti and Rizzo 2002, cond-mat/0111037)
@@ -71,7 +72,7 @@ def site_sums(gammas: np.ndarray, betas: np.ndarray, correlations: np.ndarray) -
 def _ket_amplitudes(gammas: np.ndarray, betas: np.ndarray, lower: np.ndarray) -> np.ndarray:
     """(2^m,) complex128 A(u), first spin most significant, bit 1 = spin -."""
     m = gammas.size
-    spins = 1.0 - 2.0 * ((np.arange(1 << m)[:, None] >> np.arange(m - 1, -1, -1)) & 1)
+    spins = 1.0 - 2.0 * bits_of(np.arange(1 << m), m)
     following = np.column_stack([spins[:, 1:], np.ones(1 << m)])
     mixers = np.where(spins == following, np.cos(betas), -1j * np.sin(betas)).prod(axis=1)
     scaled = spins * gammas

@@ -22,7 +22,7 @@ from agents.planning.problem import PlanningError, Problem
 from agents.quantum.calibrations import Noise
 from agents.quantum.circuits import build
 from agents.quantum.gates import Circuit
-from agents.quantum.ising import encode, penalised
+from agents.quantum.ising import bits_of, encode, penalised
 from agents.quantum.program import add_trajectories, compile_circuit, draw_errors, final_state
 
 MAX_WIRES = 20  # 2^20 amplitudes are 16 MiB, and every run of diagonal gates keeps as much
@@ -97,7 +97,7 @@ def noisy_quality(
     circuit = build(problem, ansatz, gammas, betas, penalty_factor=penalty_factor)
     batches, clean = _batch_probabilities(circuit, noise, trajectories, rng)
     ising = encode(penalised(problem))
-    bits = (np.arange(1 << ising.qubits)[:, None] >> np.arange(ising.qubits - 1, -1, -1)) & 1
+    bits = bits_of(np.arange(1 << ising.qubits), ising.qubits)
     choices, valid = ising.decode(bits)
     costs = np.full(len(bits), np.inf)
     costs[valid] = problem.costs(choices[valid])
