@@ -48,7 +48,9 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Visit:
     """A page that notes what it must not do: errors, and requests to anywhere."""
 
-    def __init__(self, browser: Any, recording: Path, *, data: bytes | None = None, **settings: Any) -> None:
+    def __init__(
+        self, browser: Any, recording: Path, *, data: bytes | None = None, at: str = "", **settings: Any
+    ) -> None:
         self.html = recording.with_suffix(".html")
         self.html.write_text(replay_page(recording.read_bytes() if data is None else data, recording.name))
         self.context = browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **settings})
@@ -58,7 +60,7 @@ class Visit:
         self.page.on("console", lambda said: self.wrong.append(said.text))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("request", lambda asked: self.wrong.append(asked.url) if asked.url != self.html.as_uri() else None)
-        self.page.goto(self.html.as_uri())
+        self.page.goto(self.html.as_uri() + at)
         self.page.wait_for_selector(READY)
 
     def text(self, selector: str) -> str:
@@ -185,6 +187,42 @@ def stories(visit: Visit, recording: Recording) -> None:
     page.fill("#slider", str(forged))
     page.locator(".log-row.now button").first.click()
     assert "An attacker's words" in visit.text("#story") and "Report of" in visit.text("#story h3")
+
+
+def time_lines(visit: Visit) -> list[float]:
+    """Where each chart's time line stands: 0 at its left end, 1 at its right."""
+    visit.page.wait_for_timeout(200)  # uPlot draws after the page's own script
+    places = """all => all.map(line => {
+      const [at, plot] = [line, line.parentElement].map(e => e.getBoundingClientRect());
+      return (at.left - plot.left) / plot.width;
+    })"""
+    return list(visit.page.eval_on_selector_all(".now-line", places))
+
+
+def test_charts_show_the_time_and_say_which_line_is_what(browser: Any, ward: Path) -> None:
+    visit = Visit(browser, ward, at="#step=90")
+    assert visit.step() == 90 and time_lines(visit) == pytest.approx([0.5, 0.5], abs=0.01)
+    visit.page.select_option("#find", "robot:1")  # draws the charts anew
+    assert time_lines(visit) == pytest.approx([0.5, 0.5], abs=0.01)
+    assert visit.text("#chart-lives .chart-key").split("\n") == ["lives saved", "handed over (right)"]
+    assert visit.text("#chart-trust .chart-key").split("\n") == ["robot 0", "robot 1", "robot 2"]
+    dashes = visit.page.eval_on_selector_all(
+        "#chart-trust .sample path", "all => all.map(e => e.getAttribute('stroke-dasharray'))"
+    )
+    assert len(set(dashes)) == 3, "told apart without colour"
+    visit.close()
+
+
+def test_the_legend_names_every_passage_and_a_robot_is_chosen_by_keyboard(browser: Any, ward: Path) -> None:
+    visit = Visit(browser, ward)
+    for condition in ("passage clear", "passage slow", "blocked"):
+        assert condition in visit.text("#story .legend")
+    robot = visit.page.locator('.truth [data-robot="0"]')
+    robot.focus()
+    visit.page.keyboard.press("Space")
+    assert visit.text("#story h3") == "Robot 0" and visit.page.get_attribute("#play", "aria-pressed") == "false"
+    assert robot.evaluate("e => e === document.activeElement"), "it comes to the front and keeps the keyboard"
+    visit.close()
 
 
 def test_a_phone_in_the_dark(browser: Any, ward: Path) -> None:

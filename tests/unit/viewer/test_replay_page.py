@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qdt_env.viewer.replay import PAGE, replay_page
+from qdt_env.viewer.symbols import rgb
 
 SOURCES = PAGE.parent
 
@@ -52,6 +54,36 @@ def test_the_page_asks_nobody() -> None:
     for asking in ("fetch(", "XMLHttpRequest", "WebSocket", "sendBeacon", "import("):
         assert asking not in script[1], asking
     assert not re.search(r"<(link|script|img|iframe)[^>]+(src|href)=", page)
+
+
+def luminance(colour: np.ndarray) -> float:
+    """Relative luminance of an sRGB colour 0..1 (WCAG 2.2)."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours written "#rrggbb", 1 to 21 (WCAG 2.2)."""
+    high, low = sorted((luminance(colour) for colour in rgb((one, other))), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_words_and_lines_can_be_read_in_both_themes() -> None:
+    style = (SOURCES / "src" / "style.css").read_text(encoding="utf-8")
+    themes = [
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", one))
+        for one in re.findall(r"^:root[^{]*\{(.*?)\}", style, re.S | re.M)
+    ]
+    light, dark, dark_by_system = themes
+    assert dark == dark_by_system
+    for theme in (light, dark):
+        grounds = [theme["surface"], theme["raised"]]
+        words = [name for name in theme if name.startswith("v-")] + ["ink", "pale-ink", "accent", "good", "warn", "bad"]
+        lines = [name for name in theme if name.startswith("line-")] + ["gateway-line"]
+        for name, least in [(name, 4.5) for name in words] + [(name, 3.0) for name in lines]:
+            assert min(contrast(theme[name], ground) for ground in grounds) >= least, name
+        for name in ("good", "warn", "bad"):
+            assert contrast(theme[name], theme[f"{name}-ground"]) >= 4.5, name
 
 
 def test_no_registry_is_named_in_the_sources() -> None:

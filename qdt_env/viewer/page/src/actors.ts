@@ -77,7 +77,9 @@ export class ActorView {
         s("rect", { x: -8, y: 10.5, width: 16, height: 3, rx: 1, class: "charge-ground" }), charge, ...bolts);
       group.addEventListener("click", () => this.pick({ kind: "robot", index: r }));
       group.addEventListener("keydown", (event) => {
-        if (event.key === "Enter") this.pick({ kind: "robot", index: r });
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault(); // the space bar would scroll the page
+        this.pick({ kind: "robot", index: r });
       });
       layer.append(group);
       return { group, halo, body, charge, bolts };
@@ -134,7 +136,7 @@ export class ActorView {
     this.robots.forEach(({ group, halo, body, charge, bolts }, r) => {
       const alive = mission.int("robot.alive", t, r) === 1;
       const chosen = selected?.kind === "robot" && selected.index === r;
-      if (chosen && group.nextSibling) group.parentNode!.append(group);
+      if (chosen) raise(group);
       this.sparing.put(group, "class", `robot${alive ? "" : " gone"}${chosen ? " selected" : ""}`);
       const energy = mission.value(`${before}robot.energy`, t, r);
       this.sparing.put(charge, "width", (16 * Math.max(0, energy)).toFixed(1));
@@ -184,6 +186,14 @@ export class ActorView {
       if (point) this.sparing.put(group, "transform", `translate(${point[0].toFixed(1)},${point[1].toFixed(1)}) scale(${size})`);
     });
   }
+}
+
+/** Bring a sign to the front; whoever has the keyboard keeps it. */
+function raise(group: SVGGElement): void {
+  if (!group.nextSibling) return;
+  const focused = document.activeElement === group;
+  group.parentNode!.append(group);
+  if (focused) group.focus();
 }
 
 /** Opacity of news by its age: 1 when fresh, 0.4 in the end. */

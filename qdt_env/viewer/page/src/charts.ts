@@ -1,14 +1,24 @@
-// Four charts over the mission's time: lives, trust, keys, QBER. A line at the step shown; a click goes there.
+// Four charts over the mission's time: lives, trust, keys, QBER, each with a key of its lines. A line at the step shown;
+// a click goes there.
 import uPlot from "uplot";
-import { Palette } from "./colours";
-import { h } from "./dom";
+import { Palette, Stroke } from "./colours";
+import { h, s } from "./dom";
 import { Mission, Thing } from "./mission";
+
+interface Line {
+  label: string;
+  values: (t: number) => number;
+  robot?: number;
+  link?: number;
+  fill?: boolean;
+  right?: boolean;
+}
 
 interface Sheet {
   id: string;
   title: string;
   unit: string;
-  lines: { label: string; values: (t: number) => number; robot?: number; link?: number; fill?: boolean; right?: boolean }[];
+  lines: Line[];
   level?: { value: number; words: string };
   right?: string;
 }
@@ -47,6 +57,7 @@ class Chart {
   private readonly box = h("div", { class: "chart-box" });
   private readonly line = h("div", { class: "now-line" });
   private readonly told = h("span", { class: "chart-now" });
+  private readonly key = h("div", { class: "chart-key" });
   private readonly data: uPlot.AlignedData;
   private plot: uPlot | null = null;
   private step = 0;
@@ -58,7 +69,7 @@ class Chart {
     this.box.setAttribute("role", "img");
     this.box.setAttribute("aria-label", words);
     this.card = h("figure", { class: "card chart", id: `chart-${sheet.id}` },
-      h("figcaption", {}, h("b", {}, sheet.title), h("span", { class: "unit" }, sheet.unit), this.told), this.box);
+      h("figcaption", {}, h("b", {}, sheet.title), h("span", { class: "unit" }, sheet.unit), this.told), this.box, this.key);
   }
 
   draw(colours: Palette, selected: Thing | null): void {
@@ -69,13 +80,11 @@ class Chart {
     const font = "11px system-ui, sans-serif";
     const chosen = this.chosen(selected);
     const series: uPlot.Series[] = this.sheet.lines.map((line, k) => {
-      const gateway = line.link !== undefined && line.link >= this.mission.robots;
-      const stroke = line.fill || line.right ? colours.variable(line.right ? "green" : "accent")
-        : gateway ? colours.variable("gateway-line") : colours.series(line.robot ?? line.link ?? k, this.mission.robots);
+      const { colour, dash } = this.stroke(line, colours);
       const faded = chosen !== null && chosen !== k;
       return {
-        label: line.label, stroke, scale: line.right ? "right" : "y", points: { show: false }, alpha: faded ? 0.2 : 1,
-        width: chosen === k ? 2.5 : line.fill ? 2 : gateway ? 1 : 1.5, fill: line.fill ? colours.variable("accent-fill") : undefined,
+        label: line.label, stroke: colour, dash, scale: line.right ? "right" : "y", points: { show: false }, alpha: faded ? 0.2 : 1,
+        width: chosen === k ? 2.5 : line.fill ? 2 : this.gateway(line) ? 1 : 1.5, fill: line.fill ? colours.variable("accent-fill") : undefined,
         paths: line.right ? uPlot.paths.stepped!({ align: 1 }) : undefined,
       };
     });
@@ -89,7 +98,7 @@ class Chart {
         width, height: 132, legend: { show: false }, cursor: { show: false }, padding: [8, this.sheet.right ? 8 : 26, 0, 0],
         scales: { x: { time: false }, y: { range: (_, low, high) => range(low, high, this.sheet) }, right: { range: (_, __, high) => [0, Math.max(1, high)] } },
         series: [{}, ...series], axes,
-        hooks: { draw: [(plot) => this.drawLevel(plot, colours)] },
+        hooks: { draw: [(plot) => this.drawLevel(plot, colours), (plot) => this.place(plot)] },
       },
       this.data, this.box,
     );
@@ -98,7 +107,28 @@ class Chart {
       const minutes = this.plot!.posToVal(event.offsetX, "x");
       this.seek(Math.round((minutes * 60) / this.mission.dtS));
     });
+    this.fillKey(colours);
     this.at(this.step);
+  }
+
+  private gateway(line: Line): boolean {
+    return line.link !== undefined && line.link >= this.mission.robots;
+  }
+
+  private stroke(line: Line, colours: Palette): Stroke {
+    if (line.fill) return { colour: colours.variable("accent"), dash: [] };
+    if (line.right) return { colour: colours.variable("green"), dash: [6, 3] };
+    if (this.gateway(line)) return { colour: colours.variable("gateway-line"), dash: [] };
+    return colours.line(line.robot ?? line.link ?? 0);
+  }
+
+  /** Which line is what; gateways are drawn alike and named once. */
+  private fillKey(colours: Palette): void {
+    const words = (line: Line) => (this.gateway(line) ? "gateways" : line.right ? `${line.label} (right)` : line.label);
+    const strokes = new Map(this.sheet.lines.map((line) => [words(line), this.stroke(line, colours)]));
+    this.key.replaceChildren(...[...strokes].map(([name, { colour, dash }]) => h("span", { class: "key" },
+      s("svg", { viewBox: "0 0 24 6", class: "sample", "aria-hidden": "true" },
+        s("path", { d: "M0,3 H24", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash.join(" ") })), name)));
   }
 
   private chosen(selected: Thing | null): number | null {
@@ -124,10 +154,16 @@ class Chart {
     ctx.restore();
   }
 
+  /** The line at the step shown; a plot that was not drawn yet has no scale, and comes back here when it is drawn. */
+  private place(plot: uPlot): void {
+    if (plot.scales.x.min == null) return;
+    this.line.style.transform = `translateX(${plot.valToPos((this.step * this.mission.dtS) / 60, "x").toFixed(1)}px)`;
+  }
+
   at(t: number): void {
     this.step = t;
     if (!this.plot) return;
-    this.line.style.transform = `translateX(${this.plot.valToPos((t * this.mission.dtS) / 60, "x").toFixed(1)}px)`;
+    this.place(this.plot);
     if (this.sheet.id === "lives") this.told.textContent = this.sheet.lines[0].values(t).toFixed(2);
     else {
       const now = this.sheet.lines.map((line) => line.values(t)).filter((x) => !Number.isNaN(x));

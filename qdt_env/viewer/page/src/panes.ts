@@ -166,7 +166,7 @@ export function legend(mission: Mission, colours: Palette): HTMLElement {
     h("div", { class: "keys" }, h("b", {}, "Robots"), ...mission.header.names.robot_kinds.map((kind, k) => sign(SHAPES[k], "robot", kind)),
       h("span", { class: "key" }, h("span", { class: "round halo-sign" }), "under attack now")),
     h("div", { class: "keys" }, h("b", {}, "Building"), ...["entrance", "depot", "gateway", "stair", "elevator"].map((kind) => sign(MARKS[kind], kind, kind)),
-      sign(FLAME, "fire", "fire"), h("span", { class: "key" }, h("span", { class: "line slow" }), "passage slow"), h("span", { class: "key" }, h("span", { class: "line blocked" }, "✕"), "blocked")),
+      sign(FLAME, "fire", "fire"), h("span", { class: "key" }, h("span", { class: "line open" }), "passage clear"), h("span", { class: "key" }, h("span", { class: "line slow" }), "passage slow"), h("span", { class: "key" }, h("span", { class: "line blocked" }, "✕"), "blocked")),
     h("div", { class: "keys" }, h("b", {}, "Messages that failed"), ...[5, 3, 2, 1, 4].map((verdict) =>
       h("span", { class: "key" }, s("svg", { viewBox: "-8 -9 16 18", class: "sign" }, s("path", { d: BOLT, fill: colours.verdict[verdict] })), mission.verdictName(verdict)))),
   );

@@ -92,7 +92,7 @@ export class Player {
       Home: () => this.go(0),
       End: () => this.go(this.mission.steps),
     };
-    if (event.key === " " && target.closest("button, summary, input[type=checkbox], input[type=radio]")) return;
+    if (event.key === " " && target.closest("button, [role=button], summary, input[type=checkbox], input[type=radio]")) return;
     const act = acts[event.key];
     if (!act) return;
     event.preventDefault();
