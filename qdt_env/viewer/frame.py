@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 WIDTH_PX, HEIGHT_PX, DPI = 1600, 900, 100
 _MARGIN_PX, _HEADER_PX, _HEADING_PX, _TITLE_PX = 12.0, 58.0, 26.0, 18.0
 _SIDE_PX = 380.0  # of a column with cards and legend
-_LEGEND_ROW_PX, _LEGEND_ENTRIES, _CAPTION_PX = 17.0, 32, 20.0
+_LEGEND_ROW_PX, _LEGEND_ENTRIES, _CAPTION_PX = 17.0, 33, 20.0
 _SIDES = (("TRUTH", "#ffffff"), ("WHAT THE TWIN BELIEVES", "#edf3f8"))
 
 Box = tuple[float, float, float, float]  # left, bottom, width, height in px

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from qdt_env.hospital.graph import ELEVATOR, OUTDOOR, HospitalGraph
-from qdt_env.physical.state import BLOCKED, CARRIED, FREE, OPEN, TRAPPED
+from qdt_env.physical.state import BLOCKED, CARRIED, FREE, TRAPPED
 from qdt_env.security.outcomes import DELIVERED
 from qdt_env.viewer import symbols
 from qdt_env.viewer.geometry import door_points, door_segments, push_apart, stand, walk
@@ -167,7 +167,8 @@ class StoreyPanel:
         own = np.where(graph.storey[ends[between, 0]] == level, ends[between, 0], ends[between, 1])
         crosses[between] = graph.position_m[own, :2]
         inside = np.setdiff1d(rows, between)
-        return inside[graph.passage_kind[inside] != ELEVATOR], crosses
+        # A path round the building is known by its ends only: its middle would be a bar in some room.
+        return inside[~np.isin(graph.passage_kind[inside], (ELEVATOR, OUTDOOR))], crosses
 
     def _draw_corner_marks(self) -> None:
         """Entrances, depots, gateways, stairs and elevators, small, in the corners of their zones."""
@@ -195,8 +196,6 @@ class StoreyPanel:
         self._fires.set_offsets(graph.position_m[here & side.burning, :2])
         condition = side.condition[self._passages]
         colour = symbols.rgb((symbols.OPEN_COLOUR, symbols.SLOW_COLOUR, symbols.BLOCKED_COLOUR))[condition]
-        outdoors = graph.passage_kind[self._passages] == OUTDOOR
-        colour[outdoors & (condition == OPEN)] = symbols.rgb((symbols.OUTSIDE_COLOUR,))
         self._doors.set_color(colour)
         self._doors.set_linewidth(np.array([2.4, 4.0, 1.4])[condition] * self.plan.size)
         shut = (side.condition == BLOCKED) & ~np.isnan(self._crosses[:, 0])

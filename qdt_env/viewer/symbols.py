@@ -82,6 +82,13 @@ def bolt() -> Any:
     return Path(np.array([(0.1, 1.0), (-0.6, -0.15), (-0.05, -0.15), (-0.25, -1.0), *right]))
 
 
+def bar() -> Any:
+    """A bar as a marker path that can have an edge, so that a white one shows on a white ground."""
+    from matplotlib.path import Path
+
+    return Path(np.array([(-1.0, -0.3), (1.0, -0.3), (1.0, 0.3), (-1.0, 0.3), (-1.0, -0.3)]))
+
+
 def question_mark() -> Any:
     """A question mark as a marker path."""
     from matplotlib.path import Path
@@ -94,7 +101,7 @@ def question_mark() -> Any:
 
 
 def legend_entries(graph: HospitalGraph) -> list[Any]:
-    """Everything the picture uses, 32 matplotlib handles with labels in groups of four and eight."""
+    """Everything the picture uses, 33 matplotlib handles with labels."""
     from matplotlib.patches import Patch
 
     entries: list[Any] = [
@@ -109,7 +116,8 @@ def legend_entries(graph: HospitalGraph) -> list[Any]:
     )
     entries.append(_mark("*", FIRE_COLOUR, "fire", 9))
     entries.append(_mark("x", BLOCKED_COLOUR, "passage blocked", 6, edge=BLOCKED_COLOUR, width=2.0))
-    entries.append(_mark("_", SLOW_COLOUR, "passage slow", 9, edge=SLOW_COLOUR, width=3.0))
+    for name, c, edge in (("slow", SLOW_COLOUR, SLOW_COLOUR), ("clear", OPEN_COLOUR, "#555555")):
+        entries.append(_mark(bar(), c, f"passage {name}", 12, edge=edge, width=0.6))
     for label, _, style in building_marks(graph):
         entries.append(_mark(style["marker"], style["color"], label, style["markersize"], edge="white", width=0.6))
     entries += [_mark("o", c, n, 7) for n, c in zip(TRIAGE_NAMES, TRIAGE_COLOURS, strict=True)]

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.hospital.graph import ELEVATOR, OUTDOOR
 from qdt_env.physical.state import BLOCKED, COLLAPSE, NONE
 from qdt_env.scenario import load_scenario
-from qdt_env.viewer import FrameRenderer
+from qdt_env.viewer import FrameRenderer, frame
 from qdt_env.viewer.frame import HEIGHT_PX, WIDTH_PX, best_layout
+from qdt_env.viewer.symbols import OPEN_COLOUR, legend_entries
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -140,6 +142,23 @@ def test_a_file_is_written(tmp_path):
     saved = np.round(imread(tmp_path / "frame.png")[..., :3] * 255.0).astype(int)
     assert saved.shape == (HEIGHT_PX, WIDTH_PX, 3)
     assert (np.abs(saved - renderer.draw()).max(axis=2) > 8).mean() < 0.01, "the file shows what draw() shows"
+
+
+def test_the_legend_tells_all_passages_and_has_the_room_kept_for_it():
+    entries = legend_entries(load_scenario("ward").building)
+    assert len(entries) == frame._LEGEND_ENTRIES
+    named = {entry.get_label(): entry for entry in entries}
+    assert {"passage clear", "passage slow", "passage blocked"} <= named.keys()
+    assert named["passage clear"].get_markerfacecolor() == OPEN_COLOUR
+
+
+def test_bars_are_passages_through_walls_only():
+    renderer = FrameRenderer(started())
+    renderer.draw()
+    graph = renderer._episodes.scenario.building
+    drawn = np.concatenate([panel._passages for panel in renderer._panels[0]])
+    through_walls = ~np.isin(graph.passage_kind, (ELEVATOR, OUTDOOR))
+    assert (graph.passage_kind == OUTDOOR).any() and np.array_equal(drawn, np.flatnonzero(through_walls))
 
 
 def test_every_building_fits():
