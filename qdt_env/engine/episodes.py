@@ -1,6 +1,7 @@
 """Episodes: B missions of one scenario in lockstep, as arrays. Every face of the environment stands on this."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,6 +32,7 @@ from qdt_env.twin.ledger import Ledger
 from qdt_env.twin.snapshot import TwinSnapshot
 
 __all__ = ["Episodes", "GameConfig", "empty_output"]
+_ANNOUNCED = "QDT_COMPILING_ANNOUNCED"  # in the environment
 _RANDOM_LOOK_BACK = 16  # steps, enough for every preset that "random" draws from
 
 
@@ -241,7 +243,11 @@ def _steps_looked_back(game: GameConfig) -> int:
 
 @functools.cache
 def _announce_compilation(kernel: Any) -> None:
-    """Say so, once, where the step's kernel is not on disk yet: compiling is slow and must not look like a hang."""
+    """Say so where the step's kernel is not on disk yet: compiling is slow and must not look like a hang.
+
+    Once for this process and those it starts, which inherit the note, whichever of the channels' kernels comes first.
+    """
     cached = Path(kernel.stats.cache_path).glob(f"*.{kernel.py_func.__name__}-*.nbc")
-    if not kernel.signatures and not any(cached):
+    if not kernel.signatures and not any(cached) and not os.environ.get(_ANNOUNCED):
+        os.environ[_ANNOUNCED] = "1"
         print("Compiling the kernels, once per installation: about a minute ...", file=sys.stderr, flush=True)

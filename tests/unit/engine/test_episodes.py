@@ -1,5 +1,6 @@
 """Whole episodes: what is conserved, what a reward is, and that the same seed gives the same episode in any batch."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -407,14 +408,16 @@ def test_impossible_sizes_are_refused(ward: ScenarioConfig, field: str, value: i
         Episodes(ward, GameConfig(), **{field: value})
 
 
-def test_compiling_is_announced_once_and_only_where_nothing_is_stored(tmp_path, capsys):
+def test_compiling_is_announced_once_and_only_where_nothing_is_stored(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("QDT_COMPILING_ANNOUNCED", "")
+
     def kernel(name: str) -> Mock:
         return Mock(signatures=[], stats=Mock(cache_path=str(tmp_path)), py_func=Mock(__name__=name))
 
     (tmp_path / "phases.stored-12.py311.1.nbc").touch()
     _announce_compilation(kernel("stored"))
     assert capsys.readouterr().err == ""
-    fresh = kernel("fresh")
-    _announce_compilation(fresh)
-    _announce_compilation(fresh)
+    for name in ("wire", "statistical"):
+        _announce_compilation(kernel(name))
     assert capsys.readouterr().err.count("Compiling the kernels") == 1
+    assert os.environ["QDT_COMPILING_ANNOUNCED"], "processes started from here are silent too"
