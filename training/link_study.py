@@ -156,11 +156,14 @@ def _against_loss(panel: Any, points: Sequence[LinkPoint]) -> None:
         _bars(panel, [p.loss_db for p in of_f], of_f, colour, f"{100 * f:g} % intercepted")
     panel.set(yscale="log", xlabel="channel loss [dB]", ylabel="secret key rate [kbit/s]")
     panel.set_title("Dotted: endless blocks. Line: finite-key theory. Points: simulated blocks, 95 %")
-    panel.legend(frameon=False)
+    if any(p.asymptotic_bit_s > 0 for p in points):
+        panel.legend(frameon=False)
+    else:
+        _say_no_key(panel)
 
 
 def _against_interception(panel: Any, points: Sequence[LinkPoint]) -> None:
-    """Rate by intercepted fraction at up to four losses that have a key."""
+    """Share that is left of each undisturbed rate, at up to four losses that have a key."""
     alive = sorted({p.loss_db for p in points if p.theory_bit_s > 0})
     chosen = [alive[i] for i in sorted({round(j * (len(alive) - 1) / 4) for j in range(4)})] if alive else []
     most = max((p.intercepted for p in points), default=0.0) or 0.1
@@ -168,15 +171,25 @@ def _against_interception(panel: Any, points: Sequence[LinkPoint]) -> None:
     for colour, loss_db in zip(_COLOURS, chosen, strict=False):
         of_loss = [p for p in points if p.loss_db == loss_db]
         conditions = of_loss[0].settings, loss_db, grid, of_loss[0].pns
-        start = of_loss[0].theory_bit_s if of_loss[0].intercepted == 0 else 1.0
-        panel.plot(100 * grid, secret_key_rate_bit_s(*conditions) / start, ":", lw=1, color=colour)
-        panel.plot(100 * grid, finite_key_rate(*conditions)[0] / start, "-", lw=1.2, color=colour)
-        means = [p.simulated_bit_s.mean / start for p in of_loss]
-        ends = np.nan_to_num([p.simulated_bit_s.half_width / start for p in of_loss])
+        limit, theory = secret_key_rate_bit_s(*conditions), finite_key_rate(*conditions)[0]
+        panel.plot(100 * grid, limit / limit[0], ":", lw=1, color=colour)
+        panel.plot(100 * grid, theory / theory[0], "-", lw=1.2, color=colour)
+        means = [p.simulated_bit_s.mean / theory[0] for p in of_loss]
+        ends = np.nan_to_num([p.simulated_bit_s.half_width / theory[0] for p in of_loss])
         at = [100 * p.intercepted for p in of_loss]
         panel.errorbar(at, means, ends, fmt="o", ms=3.5, color=colour, elinewidth=1, label=f"{loss_db:g} dB")
-    panel.set(xlabel="intercepted fraction [%]", ylabel="secret key rate, share of the undisturbed link's")
-    panel.set(ylim=(0, None))
-    panel.set_title("What an eavesdropper costs, by loss")
+    panel.set(
+        xlabel="intercepted fraction [%]", ylabel="secret key rate, share of the undisturbed link's", ylim=(0, None)
+    )
+    panel.set_title("The same by intercepted fraction, each relative to itself without interception")
     if chosen:
-        panel.legend(frameon=False)
+        panel.legend(frameon=False, title="channel loss")
+    else:
+        _say_no_key(panel)
+
+
+def _say_no_key(panel: Any) -> None:
+    """An empty panel says why it is empty."""
+    panel.text(0.5, 0.5, "no key at any of these losses", ha="center", va="center", transform=panel.transAxes)
+    panel.set(xticks=[], yticks=[])
+    panel.minorticks_off()

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 import typer
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from qdt_env.security.qkd.hardware import PRESETS
 from training.cli.link import link
-from training.link_study import draw_link, study_link
+from training.link_study import _against_interception, draw_link, study_link
 
 ROBOT = PRESETS["robot100MHz"]
 app = typer.Typer()
@@ -50,6 +51,17 @@ def test_pictures_are_drawn_whatever_the_points(tmp_path):
         path = tmp_path / f"{name}.png"
         draw_link(drawn, path, name)
         assert path.stat().st_size > 10_000
+
+
+def test_shares_are_of_the_undisturbed_rate_whatever_was_intercepted():
+    panel = Figure().subplots()
+    _against_interception(panel, study_link(ROBOT, [10.0], [0.02, 0.05], blocks=2))
+    limit, theory, *_ = panel.lines
+    assert (limit.get_ydata()[0], theory.get_ydata()[0]) == (1.0, 1.0)
+    assert 0.0 < theory.get_ydata()[-1] < limit.get_ydata()[-1] < 1.0
+    empty = Figure().subplots()
+    _against_interception(empty, study_link(ROBOT, [50.0], [0.1], blocks=1))
+    assert [text.get_text() for text in empty.texts] == ["no key at any of these losses"]
 
 
 def test_command(tmp_path):
