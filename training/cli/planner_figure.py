@@ -16,6 +16,7 @@ _COLOURS = {
     "swap": "#d55e00", "xy-ring": "#0072b2", "grover": "#009e73", "penalty-x": "#cc79a7", UNIFORM: "#8a8a8a",
     "sa": "#1b1b1b", "tabu": "#b58900",
 }  # fmt: skip
+_MARKERS = {"swap": "o", "xy-ring": "s", "grover": "^", "penalty-x": "D", UNIFORM: "x", "sa": "v", "tabu": "P"}
 _DASHES = {"3x3": "--", "3x4": "-", "4x5": "--"}
 
 
@@ -37,8 +38,9 @@ def _by_size(panel: Any, study: Study) -> None:
     for name, depth in study.samplers:
         y = [_optimum(study.sampled(name, depth, size=size)) for size in study.sizes]
         panel.plot(
-            study.sizes, y, "o-", ms=4, lw=1.2, color=_COLOURS[name], label=f"{name}, p={depth}" if depth else name
-        )
+            study.sizes, y, "-", marker=_MARKERS[name], ms=4, lw=1.2, color=_COLOURS[name],
+            label=f"{name}, p={depth}" if depth else name,
+        )  # fmt: skip
     panel.set(yscale="log", xlabel="groups x options", ylabel="P(optimum) of one sample")
     low, _ = panel.get_ylim()
     panel.set_ylim(bottom=low / 100.0)  # room for the names below the lines
@@ -56,7 +58,7 @@ def _by_coupling(panel: Any, study: Study) -> None:
     panel.set_xticks(range(len(names)), names, rotation=30)
     panel.set(ylabel="share of instances solved to optimality", ylim=(0.0, 1.18))
     panel.grid(axis="x", visible=False)
-    panel.set_title("Planners as they come: where pairs matter, linear costs mislead")
+    panel.set_title("Planners as they come, by the coupling of the instances")
     panel.legend(loc="upper left", ncols=3)
 
 
@@ -66,34 +68,36 @@ def _by_depth(panel: Any, study: Study) -> None:
             y = [_optimum(study.sampled(name, depth, size=size)) for depth in DEPTHS]
             if not np.isnan(y).all():
                 panel.plot(
-                    DEPTHS, y, _DASHES[size], marker="o", ms=4, lw=1.2, color=_COLOURS[name], label=f"{name}, {size}"
-                )
+                    DEPTHS, y, _DASHES[size], marker=_MARKERS[name], ms=4, lw=1.2, color=_COLOURS[name],
+                    label=f"{name}, {size}",
+                )  # fmt: skip
     panel.set(xscale="log", xlabel="layers p", ylabel="P(optimum) of one shot", ylim=(0.0, 1.0))
     panel.set_xticks(DEPTHS, [str(depth) for depth in DEPTHS])
     panel.minorticks_off()
-    panel.set_title("Depth")
+    panel.set_title("One shot, by depth of the circuit")
     panel.legend(ncols=2)
 
 
 def _by_noise(panel: Any, study: Study) -> None:
-    panel.set_title("Gate errors alone, no decay: a shallow ring overtakes a deep swap mixer")
+    panel.set_title("Gate errors alone, no decay")
     if not study.noise:
         panel.text(0.5, 0.5, "not measured", ha="center", va="center", transform=panel.transAxes)
         return
     for curve in study.noise:
         x = 1e3 * curve.p2
         panel.errorbar(
-            x, curve.optimum, 1.96 * curve.optimum_error, fmt=_DASHES[curve.size], marker="o", ms=3, lw=1.2,
-            elinewidth=0.8, color=_COLOURS[curve.ansatz], label=f"{curve.ansatz}, {curve.size}",
+            x, curve.optimum, 1.96 * curve.optimum_error, fmt=_DASHES[curve.size], marker=_MARKERS[curve.ansatz],
+            ms=3, lw=1.2, elinewidth=0.8, color=_COLOURS[curve.ansatz], label=f"{curve.ansatz}, {curve.size}",
         )  # fmt: skip
-    for size in dict.fromkeys(curve.size for curve in study.noise):
+    for line, size in enumerate(dict.fromkeys(curve.size for curve in study.noise)):
         swap, ring = (next(c for c in study.noise if (c.ansatz, c.size) == (a, size)) for a in ("swap", "xy-ring"))
         rate = crossing(swap, ring)
         if rate is not None:
+            panel.set_title("Gate errors alone, no decay; upright: from where xy-ring is better than swap")
             panel.axvline(1e3 * rate, color="#8a8a8a", lw=0.8, ls=_DASHES[size])
             panel.annotate(
-                f"{size}: {1e3 * rate:.2g}", (1e3 * rate, 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0),
-                textcoords="offset points", va="top", fontsize=8, color="#555555",
+                f"{size}: {1e3 * rate:.2g}", (1e3 * rate, 0.98), xycoords=("data", "axes fraction"),
+                xytext=(3, -11 * line), textcoords="offset points", va="top", fontsize=8, color="#555555",
             )  # fmt: skip
     panel.set(xlabel="errors per thousand two-qubit gates", ylabel="P(optimum) of one shot, p=8", ylim=(0.0, None))
     panel.legend()

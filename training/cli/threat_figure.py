@@ -69,6 +69,7 @@ def _after_theft(panel: Any, matrix: Matrix, thefts: list[str]) -> None:
     panel.set_title("After the theft of keys: forgeries accepted per epoch")
     panel.spines[["top", "right"]].set_visible(False)
     if not thefts:
+        panel.text(0.5, 0.5, "none of these threats steals keys", ha="center", va="center", transform=panel.transAxes)
         panel.set_axis_off()
         return
     length, theft = matrix.epoch_steps, theft_step(thefts[0])
