@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1b1b1b", "#8a8a8a")
+# Beside the colours: 24 lines differ, and neighbours do without colour; "--" is for references.
+_STYLES = ("-", "-.", ":")
+_LINES_INSIDE = 5  # with more, the key stands beside the chart, where it hides none
 _INK, _GRID = "#333333", "#e4e4e4"
 
 
@@ -85,7 +88,7 @@ def draw_panels(panels: Sequence[Panel], columns: int = 2) -> Any:
 def _draw_panel(axes: Any, panel: Panel) -> None:
     """One chart."""
     for k, (name, values) in enumerate(panel.lines.items()):
-        style = "--" if name in panel.dashed else "-"
+        style = "--" if name in panel.dashed else _STYLES[k % len(_STYLES)]
         axes.plot(panel.x, values, style, color=COLOURS[k % len(COLOURS)], linewidth=1.6, label=name)
     for name, x in panel.marks.items():
         axes.axvline(x, color="#8a8a8a", linewidth=0.9, linestyle=":")
@@ -95,12 +98,15 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
     if panel.y_range is not None:
         axes.set_ylim(*panel.y_range)
+    if np.array_equal(panel.x, np.round(panel.x)):  # there is no batch 2.5
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(color=_GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     if panel.lines and list(panel.lines) != [""]:
-        axes.legend(frameon=False, fontsize=8)
+        beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(panel.lines) > _LINES_INSIDE else {}
+        axes.legend(frameon=False, fontsize=8, **beside)
 
 
 def draw_values(

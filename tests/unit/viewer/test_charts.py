@@ -30,6 +30,21 @@ def test_lines_are_those_given_and_empty_places_are_off():
     assert draw_panels([panel(lines={"": np.arange(3.0)})]).axes[0].get_legend() is None
 
 
+def test_many_lines_all_differ_and_their_key_stands_beside_the_chart():
+    lines = {f"robot_{k}": np.arange(3.0) for k in range(24)}
+    figure = draw_panels([panel(lines=lines), panel()])
+    many, few = figure.axes
+    assert len({(line.get_color(), line.get_linestyle()) for line in many.lines}) == 24
+    figure.draw_without_rendering()
+    assert many.get_legend().get_window_extent().x0 >= many.get_window_extent().x1
+    assert few.get_legend().get_window_extent().x1 <= few.get_window_extent().x1
+
+
+def test_whole_numbers_are_not_split():
+    axes = draw_panels([panel(x=np.arange(1.0, 21.0), lines={"": np.arange(20.0)})]).axes[0]
+    assert np.array_equal(axes.get_xticks(), np.round(axes.get_xticks()))
+
+
 def test_zones_take_the_colour_of_their_value_and_grey_without_one():
     import matplotlib
 
