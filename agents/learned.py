@@ -247,8 +247,18 @@ class LearnedPolicy:
         return actions
 
 
+def all_finite(values: Tensor) -> bool:
+    """Whether there is neither an infinity among them nor anything that is no number."""
+    return bool(torch.isfinite(values).all())
+
+
 def save_policy(path: Path, network: TeamPolicy, card: dict[str, Any]) -> None:
-    """Write weights and what made them; the file holds arrays and text, no code."""
+    """Write weights and what made them; the file holds arrays and text, no code.
+
+    Raises:
+        ValueError: weights that are not finite.
+    """
+    _check_finite(network)
     about = {"format": FORMAT, "network": asdict(network.config), "advised": network.advised, "card": card}
     weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
     save_file(weights, path, {_ABOUT: json.dumps(about, sort_keys=True)})  # one entry: several have no fixed order
@@ -300,4 +310,11 @@ def _network_of(about: dict[str, Any], weights: dict[str, Tensor]) -> TeamPolicy
         require(found == asked.get(name), "weights", name, "exactly those of the network described, in their shapes")
     network = TeamPolicy(config, about["advised"])
     network.load_state_dict(weights)
+    _check_finite(network)
     return network
+
+
+def _check_finite(network: TeamPolicy) -> None:
+    """Refuse a network that diverged: every action is as good to it as any other."""
+    for name, value in network.state_dict().items():
+        require(all_finite(value), "weights", name, "finite numbers")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from agents import heuristics
 from agents.policy import Policy
+from qdt_env.records import require
 from qdt_env.spaces import ActionCodec, ObservationLayout
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def make_policy(name: str, layout: ObservationLayout, codec: ActionCodec) -> Pol
     """
     if name in heuristics.POLICY_NAMES:
         return heuristics.make_policy(name, layout, codec)
+    allowed = f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file"
+    require(policy_file(name) is not None, "policy", name, allowed)
     network = trained_network(name)
     from agents.learned import LearnedPolicy
 
@@ -48,8 +51,9 @@ def trained_network(name: str) -> "TeamPolicy":
     """
     file = policy_file(name)
     if file is None:
-        allowed = f"one of {', '.join(POLICY_NAMES)}, or a trained policy's {SUFFIX} file"
-        raise ValueError(f"policy={name!r} is not allowed: {allowed}")
+        rule = f" (a rule, without weights: qdt train --imitate {name})" if name in heuristics.POLICY_NAMES else ""
+        allowed = f"one of {', '.join(SHIPPED)}, or a {SUFFIX} file"
+        raise ValueError(f"trained policy: got {name!r}{rule}, allowed is {allowed}")
     try:
         from agents.learned import load_network
     except ModuleNotFoundError as error:

@@ -7,6 +7,7 @@ written beside the old one and then takes its place, so that a kill leaves one o
 import csv
 import json
 import os
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,33 @@ def config_text(learner: Learner, about: dict[str, Any]) -> str:
     return json.dumps({"learner": asdict(learner.config), **about}, sort_keys=True)
 
 
+def state_of(learner: Learner, totals: dict[str, float]) -> dict[str, Any]:
+    """All that changes in a run, as it is between two iterations; a copy, so that it stays what it was.
+
+    Args:
+        learner: whose weights, scales of returns and optimiser.
+        totals: running sums of the run, such as agent steps and seconds.
+    """
+    return deepcopy({
+        "iteration": learner.iteration,
+        "totals": totals,
+        "policy": learner.policy.state_dict(),
+        "critic": learner.critic.state_dict(),
+        "scales": learner.scales.state_dict(),
+        "optimiser": learner.optimiser.state_dict(),
+    })  # fmt: skip
+
+
+def bring_back(learner: Learner, state: dict[str, Any]) -> dict[str, float]:
+    """Put a learner into a state of :func:`state_of`; returns the totals."""
+    learner.policy.load_state_dict(state["policy"])
+    learner.critic.load_state_dict(state["critic"])
+    learner.scales.load_state_dict(state["scales"])
+    learner.optimiser.load_state_dict(state["optimiser"])
+    learner.iteration = int(state["iteration"])
+    return dict(state["totals"])
+
+
 def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any], totals: dict[str, float]) -> None:
     """Write all that the run needs to go on.
 
@@ -31,17 +59,9 @@ def save_checkpoint(folder: Path, learner: Learner, about: dict[str, Any], total
         folder: of the run, existing.
         learner: as it is between two iterations.
         about: what the run trains on, plain data.
-        totals: running sums of the run, such as agent steps and seconds.
+        totals: see :func:`state_of`.
     """
-    document = {
-        "config": config_text(learner, about),
-        "iteration": learner.iteration,
-        "totals": totals,
-        "policy": learner.policy.state_dict(),
-        "critic": learner.critic.state_dict(),
-        "scales": learner.scales.state_dict(),
-        "optimiser": learner.optimiser.state_dict(),
-    }
+    document = {"config": config_text(learner, about), **state_of(learner, totals)}
     fresh = folder / (CHECKPOINT + ".new")
     with fresh.open("wb") as file:
         torch.save(document, file)
@@ -62,17 +82,13 @@ def load_checkpoint(folder: Path, learner: Learner, about: dict[str, Any]) -> di
     try:
         document = torch.load(path, weights_only=True)
         mine, theirs = json.loads(config_text(learner, about)), json.loads(document["config"])
-    except Exception as error:  # torch raises errors of many kinds for what is no checkpoint
-        raise ValueError(f"checkpoint {str(path)!r} is damaged or of another kind: {error}") from None
+    except Exception:  # torch raises errors of many kinds for what is no checkpoint, and its advice is not for ours
+        allowed = "put an earlier copy there, or begin anew in another folder"
+        raise ValueError(f"checkpoint {str(path)!r} is damaged or of another kind: {allowed}") from None
     differing = sorted(_differences(mine, theirs))
     if differing:
         raise ValueError(f"the run in {str(folder)!r} has other settings: {'; '.join(differing)}")
-    learner.policy.load_state_dict(document["policy"])
-    learner.critic.load_state_dict(document["critic"])
-    learner.scales.load_state_dict(document["scales"])
-    learner.optimiser.load_state_dict(document["optimiser"])
-    learner.iteration = int(document["iteration"])
-    return dict(document["totals"])
+    return bring_back(learner, document)
 
 
 def _differences(mine: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:

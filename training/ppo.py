@@ -8,6 +8,7 @@ Every iteration starts from its number alone (seeds of the missions, of the samp
 is resumed from a checkpoint goes on exactly as if it had not been interrupted.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.critics import CentralCritic, ObservingCritic
-from agents.learned import Actor
+from agents.learned import Actor, all_finite
 from agents.networks import NetworkConfig, TeamPolicy
 from agents.policy import Policy
 from qdt_env.records import require
@@ -36,6 +37,7 @@ from training.collect import (
 
 ALGORITHMS = ("mappo", "ippo")
 TRAINING_SEEDS = 1 << 40  # missions of training have seeds from here on; evaluation stays below
+MOST_SEED = (1 << 31) - (TRAINING_SEEDS >> 32) - 1  # 2^32 missions a run, and their seeds are below 2^63
 
 _FIGURES = ("policy_loss", "value_loss", "entropy", "kl", "clipped")  # of a gradient step
 CACHED = 1 << 19  # numbers of observation in a piece: with its activations it stays in a core's share of the cache
@@ -53,7 +55,7 @@ class PpoConfig:
             average in a step is the seed's luck, and is taken off: what is learned from is who did better when.
         epochs: passes over a batch.
         minibatches: parts of a batch, one gradient step each; a part holds whole robots.
-        learning_rate: of Adam, falls linearly to a tenth over the run.
+        learning_rate: of Adam, at most 1; falls linearly to a tenth over the run.
         warm_up: iterations after the imitated ones over which the learning rate rises to that. Adam's first steps move
             every weight by the whole rate, whatever the gradient's size: what is known already would be lost.
         clip: of the probability ratio.
@@ -67,7 +69,7 @@ class PpoConfig:
         bootstrap: whether a mission's end at the horizon is an interruption whose further value counts. The missions of
             this package end there: the score is counted at the horizon and the time left is observed.
         network: shape of the policy.
-        seed: of everything.
+        seed: of everything, 0 to :data:`MOST_SEED`.
     """
 
     algorithm: str = "mappo"
@@ -102,12 +104,19 @@ class PpoConfig:
             require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(self.warm_up >= 0, "warm_up", self.warm_up, "0 or more")
         require(0 <= self.imitated <= self.iterations, "imitated", self.imitated, "0 to iterations")
-        for name in ("learning_rate", "clip", "max_gradient", "target_kl"):
-            require(getattr(self, name) > 0.0, name, getattr(self, name), "a number > 0")
+        require(0.0 < self.learning_rate <= 1.0, "learning_rate", self.learning_rate, "a number in (0, 1]")
+        for name in ("clip", "max_gradient", "target_kl"):
+            require(0.0 < getattr(self, name) < math.inf, name, getattr(self, name), "a finite number > 0")
         for name in ("entropy", "value_weight"):
-            require(getattr(self, name) >= 0.0, name, getattr(self, name), "a number >= 0")
+            require(0.0 <= getattr(self, name) < math.inf, name, getattr(self, name), "a finite number >= 0")
         require(0.0 < self.discount <= 1.0, "discount", self.discount, "a number in (0, 1]")
         require(0.0 <= self.trace <= 1.0, "trace", self.trace, "a number in [0, 1]")
+        whole = isinstance(self.seed, int) and 0 <= self.seed <= MOST_SEED
+        require(whole, "seed", self.seed, f"a whole number, 0 to {MOST_SEED}")
+
+
+class Diverged(ValueError):
+    """An update came to losses or weights that are no numbers; what was learned in that batch is lost."""
 
 
 _SHAPE = ("width", "hidden", "memory", "graph", "without", "advised")  # what weights are made for
@@ -172,7 +181,9 @@ class Learner:
         """
         mine, theirs = ({**asdict(one.config), "advised": one.advised} for one in (self.policy, network))
         differing = [f"{name} {theirs[name]!r}, not {mine[name]!r}" for name in _SHAPE if mine[name] != theirs[name]]
-        require(not differing, "start", "; ".join(differing), "a policy of the network that is trained")
+        allowed = "one of the network that is trained; give --memory, --graph, --without, --advisor as it was made with"
+        if differing:
+            raise ValueError(f"start: got a policy with {'; '.join(differing)}, allowed is {allowed}")
         self.policy.load_state_dict(network.state_dict())
 
     def _fresh_optimiser(self) -> torch.optim.Adam:
@@ -196,7 +207,11 @@ class Learner:
         return self.critic(env.layout, context)
 
     def learn(self, env: VectorTask, rollout: Rollout, rng: np.random.Generator) -> dict[str, float]:
-        """Update policy and critic from one batch of missions; returns figures about it."""
+        """Update policy and critic from one batch of missions; returns figures about it.
+
+        Raises:
+            Diverged: losses or weights are not finite; the learner is of no further use.
+        """
         config = self.config
         imitates = self.iteration < config.imitated
         if self.iteration == config.imitated > 0:
@@ -222,10 +237,19 @@ class Learner:
                     figures.append(self._step(env, batch, np.sort(robots), imitates, config.entropy * left))
             if not imitates and figures[-1]["kl"] > config.target_kl:
                 break
+        means = {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
+        self._check_finite(means)
         self.iteration += 1
         explained = 1.0 - float(np.var(returns - values) / max(np.var(returns), 1e-12))
-        means = {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
         return {**means, "explained_variance": explained, "passes": len(figures) / config.minibatches}
+
+    def _check_finite(self, figures: dict[str, float]) -> None:
+        """Refuse to go on with losses and weights that are no numbers."""
+        weights = [*self.policy.parameters(), *self.critic.parameters()]
+        if not all(map(math.isfinite, figures.values())) or not all(map(all_finite, weights)):
+            config, names = self.config, ("learning_rate", "entropy", "value_weight")
+            lower = ", ".join(f"{name} ({getattr(config, name):g})" for name in names)
+            raise Diverged(f"batch {self.iteration + 1}: losses or weights are no longer finite; lower one of {lower}")
 
     def _step(
         self, env: VectorTask, batch: "_Batch", robots: np.ndarray, imitates: bool, entropy_weight: float

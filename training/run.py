@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from agents.hiding import hidden_columns
 from agents.learned import one_thread
 from agents.planning import planner_names
 from agents.policies import make_policy, trained_network
@@ -14,10 +16,19 @@ from qdt_env.records import require
 from qdt_env.scenario import PRESET_NAMES, ScenarioConfig, load_scenario, with_horizon
 from qdt_env.vector_env import Condition, RescueVectorEnv
 from training.advised import AdvisedTask
-from training.checkpoints import CHECKPOINT, CURVE, Curve, load_checkpoint, save_checkpoint, save_result
-from training.collect import VectorTask
+from training.checkpoints import (
+    CHECKPOINT,
+    CURVE,
+    Curve,
+    bring_back,
+    load_checkpoint,
+    save_checkpoint,
+    save_result,
+    state_of,
+)
+from training.collect import Rollout, VectorTask
 from training.graph_missions import GraphMissions
-from training.ppo import Learner, PpoConfig, train
+from training.ppo import Diverged, Learner, PpoConfig, train
 
 SHOWN = ("score", "lives_saved", "survivors", "handed_over", "robots_lost", "stale_decisions", "key_bits")
 
@@ -100,6 +111,27 @@ def _check(mixes: Sequence[MissionMix], repeats: int) -> None:
         require(mix.advisor == advisor, "advisor", mix.advisor, f"{advisor!r}, as that of the first mix")
 
 
+def _teacher(name: str, env: VectorTask) -> Policy:
+    """Whom a learner of this task imitates."""
+    return make_policy(name, env.layout, env.codec)
+
+
+def _tasks(
+    mixes: Sequence[MissionMix], config: PpoConfig, make_teacher: Callable[[VectorTask], Policy] | None, threads: int
+) -> list[VectorTask]:
+    """What is trained on; refuses here what else would come up in the first batch, with a folder written already.
+
+    Raises:
+        ValueError: no such teacher, or no such feature to hide.
+    """
+    tasks = [mix.make_env(threads, config.network.graph > 0) for mix in mixes]
+    for task in tasks:
+        hidden_columns(task.layout, config.network.without, "without")
+        if make_teacher is not None:
+            make_teacher(task)
+    return tasks
+
+
 def _described(mixes: Sequence[MissionMix]) -> list[dict[str, Any]]:
     """What is trained on, as plain data that JSON leaves as it is."""
     return [asdict(mix) | {"threats": list(mix.threats)} for mix in mixes]
@@ -140,12 +172,14 @@ def train_run(
 ) -> Path:
     """Train until the config's iterations are done or the time is up; what was reached is saved either way.
 
+    Also on KeyboardInterrupt, and where the learner diverges: then what the last whole batch came to is saved first.
+
     Args:
         folder: of the run; made if it is not there.
         mixes: missions; of several mixes each iteration plays the next.
         config: learner.
         teacher: policy to imitate in the first ``config.imitated`` iterations.
-        start: begin with the weights of this trained policy, a file or "learned"; None: from nothing.
+        start: begin with the weights of this trained policy, a file or "learned"; None: from nothing, or imitating.
         resume: go on with the run in ``folder``.
         minutes: stop after this long; None: not before all iterations are done.
         stop_after: stop when this many iterations are done, though the config's schedule is longer.
@@ -160,12 +194,17 @@ def train_run(
 
     Raises:
         ValueError: settings that are not allowed, a run already in the folder, or one that cannot be resumed.
+        Diverged: losses or weights became infinite or no numbers.
     """
     taken = (folder / CHECKPOINT).exists()
     require(resume or not taken, "out", str(folder), "a folder without a run, or --resume to go on with it")
+    require(minutes is None or minutes >= 0.0, "minutes", minutes, "0 or more")
+    alone = start is None or config.imitated == 0
+    require(alone, "start", start, "None where a teacher is imitated (--imitate): take one of the two")
     mixes = (mixes,) if isinstance(mixes, MissionMix) else tuple(mixes)
     _check(mixes, config.repeats)
-    tasks = [mix.make_env(threads, config.network.graph > 0) for mix in mixes]
+    make_teacher = partial(_teacher, teacher) if config.imitated else None
+    tasks = _tasks(mixes, config, make_teacher, threads)
     learner = Learner(config, mixes[0].advisor is not None, threads, len(tasks))
     about: dict[str, Any] = {"missions": _described(mixes), "teacher": teacher}
     if start is not None:
@@ -176,36 +215,73 @@ def train_run(
     elif start is not None:
         learner.start_from(trained_network(start))
     folder.mkdir(parents=True, exist_ok=True)
-    curve = Curve(folder / CURVE, learner.iteration)
+    run, curve = _Run(folder, learner, about, totals), Curve(folder / CURVE, learner.iteration)
     started = saved = time.monotonic()
-    before_s = totals["seconds"]
-
-    def make_teacher(env: VectorTask) -> Policy:
-        return make_policy(teacher, env.layout, env.codec)
-
     until = config.iterations if stop_after is None else stop_after
-    batches = train(tasks, learner, make_teacher if config.imitated else None)
+    batches = train(tasks, learner, make_teacher)
     try:
         for rollout, figures in batches if learner.iteration < until else ():
-            totals["agent_steps"] += rollout.agent_steps
-            totals["missions"] += len(rollout.end_step)
-            totals["seconds"] = before_s + time.monotonic() - started
-            line = {"iteration": learner.iteration, **totals, "decisions": rollout.action.size}
-            line |= {name: float(rollout.metrics[name].mean()) for name in SHOWN} | figures
+            line = run.counted(rollout) | figures
             curve.add(line)
+            run.note()
             for name, value in line.items():
                 if scalars is not None:
                     scalars.add_scalar(name, value, learner.iteration)
             if progress is not None:
                 progress(learner.iteration, line)
             if time.monotonic() - saved > save_every_s:
-                save_checkpoint(folder, learner, about, totals)
+                run.save_checkpoint()
                 saved = time.monotonic()
-            if learner.iteration >= until:
+            late = minutes is not None and time.monotonic() - started > 60.0 * minutes
+            if learner.iteration >= until or late:
                 break
-            if minutes is not None and time.monotonic() - started > 60.0 * minutes:
-                break
+    except (KeyboardInterrupt, Diverged) as error:
+        run.save_last()
+        if isinstance(error, Diverged):
+            raise Diverged(f"{error}; {run.words()}") from None
+        raise
     finally:
         curve.close()
-    save_checkpoint(folder, learner, about, totals)
-    return save_result(folder, learner, about | {"totals": totals})
+    return run.save()
+
+
+class _Run:
+    """A run on disk: what was counted, and how it stood after the last whole batch."""
+
+    def __init__(self, folder: Path, learner: Learner, about: dict[str, Any], totals: dict[str, float]) -> None:
+        """The learner goes on to change; nothing is written before it is asked for."""
+        self.folder, self.learner, self.about, self.totals = folder, learner, about, totals
+        self._started = time.monotonic() - totals["seconds"]
+        self._last: dict[str, Any] | None = None
+
+    def counted(self, rollout: Rollout) -> dict[str, float]:
+        """Add a batch to the totals; what the curve says of its missions."""
+        self.totals["agent_steps"] += rollout.agent_steps
+        self.totals["missions"] += len(rollout.end_step)
+        self.totals["seconds"] = time.monotonic() - self._started
+        shown = {name: float(rollout.metrics[name].mean()) for name in SHOWN}
+        return {"iteration": self.learner.iteration, **self.totals, "decisions": rollout.action.size, **shown}
+
+    def note(self) -> None:
+        """A batch is whole."""
+        self._last = state_of(self.learner, self.totals)
+
+    def save_checkpoint(self) -> None:
+        """Write what the run needs to go on."""
+        save_checkpoint(self.folder, self.learner, self.about, self.totals)
+
+    def save(self) -> Path:
+        """Write checkpoint and policy; returns the policy's file."""
+        self.save_checkpoint()
+        return save_result(self.folder, self.learner, self.about | {"totals": self.totals})
+
+    def save_last(self) -> None:
+        """Drop what was begun after the last whole batch, and save that; without one there is nothing new."""
+        if self._last is not None:
+            self.totals = bring_back(self.learner, self._last)
+            self.save()
+
+    def words(self) -> str:
+        """What is kept."""
+        made = self.learner.iteration
+        return f"batch {made}, the last good one, is kept in {str(self.folder)!r}" if made else "nothing is kept"

@@ -280,6 +280,23 @@ def test_a_policy_file_without_some_weights_is_refused(tmp_path: Path) -> None:
         load_network(path)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_diverged_is_neither_written_nor_read(tmp_path: Path, value: float) -> None:
+    path, broken = tmp_path / "mine.safetensors", network()
+    save_policy(path, broken, {})
+    whole = path.read_bytes()
+    with torch.no_grad():
+        broken.others.bias[2] = value
+    with pytest.raises(ValueError, match=r"weights='others\.bias' is not allowed: finite numbers"):
+        save_policy(path, broken, {})
+    assert path.read_bytes() == whole
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    save_file(broken.state_dict(), path, about)
+    with pytest.raises(ValueError, match=r"mine\.safetensors.*weights='others\.bias' is not allowed: finite numbers"):
+        load_network(path)
+
+
 def test_unknown_policies_and_controls_are_refused() -> None:
     with pytest.raises(ValueError, match="policy='greedy'"):
         make_policy("greedy", LAYOUT, CODEC)

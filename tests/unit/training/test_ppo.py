@@ -1,5 +1,6 @@
 """The learner's arithmetic: advantages along decisions, ends, the seed's luck, normalisation, and refused settings."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from qdt_env.spaces import CONTINUE  # noqa: E402
 from tests.learning.tasks import Trust, Turns  # noqa: E402
 from training import ppo  # noqa: E402
 from training.collect import Rollout, Teacher, advantages, play_missions, sequences_of  # noqa: E402
-from training.ppo import Learner, PpoConfig, ReturnScale, train, without_luck  # noqa: E402
+from training.ppo import MOST_SEED, Learner, PpoConfig, ReturnScale, train, without_luck  # noqa: E402
 from training.run import MissionMix  # noqa: E402
 
 
@@ -136,10 +137,12 @@ def test_returns_are_normalised_without_a_bias_towards_the_start() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("algorithm", "dqn"), ("objective", "fun"), ("iterations", 0), ("imitated", 101), ("learning_rate", 0.0),
-     ("discount", 1.1), ("trace", -0.1), ("entropy", -1.0), ("repeats", 0), ("clip", 0.0)],
+     ("discount", 1.1), ("trace", -0.1), ("entropy", -1.0), ("repeats", 0), ("clip", 0.0),
+     ("learning_rate", 1e30), ("learning_rate", np.nan), ("entropy", np.inf), ("max_gradient", np.inf),
+     ("seed", -1), ("seed", MOST_SEED + 1), ("seed", 0.5)],
 )  # fmt: skip
 def test_settings_that_cannot_work_are_named(name: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"{name}.*{value}"):
+    with pytest.raises(ValueError, match=re.escape(f"{name}={value!r} is not allowed")):
         PpoConfig(**{name: value})
 
 
@@ -169,6 +172,11 @@ def test_a_step_is_the_same_in_one_piece_and_in_many(memory: bool, monkeypatch: 
     (one, some), (many, others) = steps
     assert all(torch.allclose(one[name], many[name], atol=1e-6) for name in one)
     assert some == pytest.approx(others, rel=1e-4, abs=1e-6)
+
+
+def test_the_largest_seed_plays() -> None:
+    task = Trust(8)
+    next(train([task], Learner(PpoConfig(iterations=1, seed=MOST_SEED))))
 
 
 def test_rows_that_share_a_seed_play_the_same_mission() -> None:

@@ -1,21 +1,23 @@
 """Training runs on disk: resumed ones equal those that were never interrupted; foreign and damaged ones are refused."""
 
 import csv
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the trainer needs PyTorch")
 
-from agents.learned import load_network  # noqa: E402
+from agents.learned import all_finite, load_network  # noqa: E402
 from agents.networks import NetworkConfig  # noqa: E402
 from training.checkpoints import CHECKPOINT, CURVE, POLICY  # noqa: E402
-from training.ppo import Learner, PpoConfig  # noqa: E402
+from training.ppo import Diverged, Learner, PpoConfig  # noqa: E402
 from training.run import MissionMix, train_run  # noqa: E402
 
 MIX = MissionMix(rows=4, max_cycles=30)
@@ -98,6 +100,49 @@ def test_a_run_killed_without_warning_goes_on_bit_for_bit(tmp_path: Path) -> Non
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_run_that_is_interrupted_in_a_batch_keeps_the_whole_ones_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_run(tmp_path / "whole", MIX, CONFIG)
+    step, steps = Learner._step, 2 * CONFIG.epochs * CONFIG.minibatches + 1
+
+    def interrupted(learner: Learner, *rest: Any) -> dict[str, float]:
+        """The first gradient step of the third batch is made, and then somebody presses Ctrl-C."""
+        nonlocal steps
+        steps -= 1
+        found = step(learner, *rest)
+        if steps == 0:
+            signal.raise_signal(signal.SIGINT)
+        return found
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Learner, "_step", interrupted)
+        train_run(tmp_path / "cut", MIX, CONFIG)
+    assert load_network(tmp_path / "cut" / POLICY)[1]["iteration"] == 2 == len(curve(tmp_path / "cut"))
+    assert curve(tmp_path / "cut")[-1]["missions"] == "8.0"
+    resumed = train_run(tmp_path / "cut", MIX, CONFIG, resume=True)
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
+    one, other = load_network(whole)[0].state_dict(), load_network(resumed)[0].state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_that_diverges_stops_and_keeps_what_was_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Diverged, match=r"batch 1: .*lower one of .*entropy \(1e\+39\).*; nothing is kept"):
+        train_run(tmp_path / "first", MIX, replace(CONFIG, imitated=0, entropy=1e39))
+    assert not (tmp_path / "first" / CHECKPOINT).exists() and not (tmp_path / "first" / POLICY).exists()
+    policy_loss = Learner._policy_loss
+
+    def broken(learner: Learner, *rest: Any, **given: Any) -> Any:
+        loss, figures = policy_loss(learner, *rest, **given)
+        return loss * float("nan" if learner.iteration == 2 else 1.0), figures
+
+    monkeypatch.setattr(Learner, "_policy_loss", broken)
+    with pytest.raises(Diverged, match=r"batch 3: .*; batch 2, the last good one, is kept in '.*later'"):
+        train_run(tmp_path / "later", MIX, CONFIG)
+    network, card = load_network(tmp_path / "later" / POLICY)
+    assert card["iteration"] == 2 and all(map(all_finite, network.parameters()))
+
+
 def test_several_mixes_are_played_in_turn_and_resumed_in_turn(tmp_path: Path) -> None:
     small = MissionMix("clinic", rows=2, max_cycles=10)
     config = replace(CONFIG, imitated=2)
@@ -161,7 +206,7 @@ def test_a_run_is_not_overwritten_by_mistake_nor_mixed_with_another(tmp_path: Pa
     with pytest.raises(ValueError, match="missions.0.suite there 'qkd', here 'psk'"):
         train_run(tmp_path, replace(MIX, suite="psk"), small, resume=True)
     (tmp_path / CHECKPOINT).write_bytes((tmp_path / CHECKPOINT).read_bytes()[:1000])
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(ValueError, match="damaged or of another kind: put an earlier copy there, or begin anew"):
         train_run(tmp_path, MIX, small, resume=True)
     with pytest.raises(ValueError, match="no checkpoint"):
         train_run(tmp_path / "new", MIX, small, resume=True)
@@ -181,6 +226,26 @@ def test_the_time_limit_saves_what_was_reached(tmp_path: Path) -> None:
 def test_mixes_that_cannot_be_laid_out_are_named(change: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         replace(MIX, **change)
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "words"),
+    [
+        ({"network": replace(CONFIG.network, without=("foo",))}, {}, "without='foo' is not allowed: .*a block of"),
+        ({}, {"teacher": "clever"}, "policy='clever' is not allowed: one of wait"),
+        ({}, {"start": "learned"}, "start='learned' is not allowed: None where a teacher is imitated"),
+        ({"imitated": 0}, {"start": "gain"}, "got 'gain' .*--imitate gain.*, allowed is one of learned-ward, learned"),
+        ({"imitated": 0}, {"start": "exact"}, "got 'exact', allowed is one of learned-ward, learned, or a .safe"),
+        ({"imitated": 0, "network": NetworkConfig(memory=True)}, {"start": "learned"}, "memory False, not True, all"),
+        ({}, {"minutes": float("nan")}, "minutes=nan"),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_written(
+    tmp_path: Path, config: dict[str, Any], given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        train_run(tmp_path / "new", MIX, replace(CONFIG, **config), **given)
+    assert not (tmp_path / "new").exists()
 
 
 def test_rows_must_hold_whole_groups(tmp_path: Path) -> None:
