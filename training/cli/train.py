@@ -1,7 +1,9 @@
 """``qdt train``: a policy by MAPPO or IPPO, with a curve, checkpoints and resume."""
 
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ from qdt_env.records import require
 from training.cards import CARD
 from training.cli.outputs import write_json
 from training.cli.repeat import training_config, training_results
+from training.cli.outputs import JsonFile, check_folder, check_outputs, write_json
 from training.cli.report import Seed, Suite, progress_bar, screen
 
 WARM_UP = 10  # iterations in which a policy that knows something already is changed gently
@@ -52,6 +55,7 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files too.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
     seed: Seed = 0,
+    json_file: JsonFile = None,
 ) -> None:
     """Train one network for all robots; an interrupted run goes on with --resume exactly as if it had not been.
 
@@ -59,6 +63,8 @@ def train(
     --minutes 60` · `qdt compare gain runs/ward/policy.safetensors -n 64`
     """
     require(imitate is None or imitate in _TEACHERS, "imitate", imitate, f"one of {', '.join(_TEACHERS)}")
+    check_outputs({"--json": json_file}, [*scenario.split(","), start])
+    check_folder(out)
     try:
         from agents.networks import NetworkConfig
         from training.ppo import PpoConfig
@@ -81,7 +87,7 @@ def train(
         network=NetworkConfig(memory=memory, commits=not every_step, without=hidden, graph=graph),
     )  # fmt: skip
     console = screen()
-    with progress_bar() as begin, _event_files(out if tensorboard else None) as scalars:
+    with _told_how_to_go_on(out), progress_bar() as begin, _event_files(out if tensorboard else None) as scalars:
         done = begin("training", iterations)
         recent: list[dict[str, float]] = []
 
@@ -97,7 +103,8 @@ def train(
             scalars=scalars, progress=report,
         )  # fmt: skip
     made = training_config(mixes, config, imitate or "gain", start, threads)
-    write_json(out / CARD, "train", made, training_results(out))
+    for file in (out / CARD, *([json_file] if json_file else [])):
+        write_json(file, "train", made | {"policy": str(path)}, training_results(out))
     played = path if advisor is None else f"{path}+{advisor}"
     console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {played}")
 
@@ -118,12 +125,48 @@ def _words(lines: list[dict[str, float]]) -> str:
 
 
 @contextmanager
-def _event_files(folder: Path | None) -> Iterator[Any]:
-    """TensorBoard's writer, or None."""
+def _told_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Whoever interrupts the run, by Ctrl-C or SIGTERM, is told what is left of it."""
+    from training.checkpoints import CHECKPOINT, POLICY
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        left = "No batch was whole, so nothing was saved."
+        if (folder / CHECKPOINT).exists():
+            left = f"{folder} has {POLICY} of the last whole batch; the same command with --resume goes on from there."
+        typer.echo(f"Interrupted. {left}", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _EventFiles:
+    """TensorBoard's writer, which makes its folder when the first figure comes: the settings are checked by then."""
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._begin = partial(SummaryWriter, str(folder / "tensorboard"))
+        self._writer: Any = None
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+        """See ``training.run.Scalars``."""
+        self._writer = self._writer or self._begin()
+        self._writer.add_scalar(tag, scalar_value, global_step)
+
+    def close(self) -> None:
+        """No more figures."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+@contextmanager
+def _event_files(folder: Path | None) -> Iterator[_EventFiles | None]:
+    """TensorBoard's files, or None."""
     if folder is None:
         yield None
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(folder / "tensorboard")) as writer:
-        yield writer
+    else:
+        with closing(_EventFiles(folder)) as files:
+            yield files
