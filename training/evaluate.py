@@ -14,7 +14,7 @@ import numpy as np
 
 import qdt_env
 from qdt_env.engine.episodes import GameConfig
-from qdt_env.engine.metrics import NOT_YET
+from qdt_env.engine.metrics import METRICS, NOT_YET
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from training.cluster import Spread, in_process
@@ -176,7 +176,7 @@ def evaluate(
         _fill(board, numbers, chunk, spread, None, progress)
         return board.evaluation(numbers)
     out.mkdir(parents=True, exist_ok=True)
-    with Journal(out / JOURNAL, trial.config(), resume) as journal:
+    with Journal(out / JOURNAL, trial.config(), resume, _check_record) as journal:
         board = _Board(trial, digests, journal.records)
         _fill(board, numbers, chunk, spread, journal, progress)
         return board.evaluation(numbers)
@@ -193,6 +193,25 @@ def _check(trial: Trial, entries: tuple[Entry, ...], seeds: list[int], chunk: in
     for entry in entries:
         for scenario in trial.scenarios.values():
             check_entry(entry, scenario, trial.game)
+
+
+def _check_record(record: Record) -> None:
+    """Refuse a line of the journal that is not a whole chunk; see :func:`play_chunk`.
+
+    Raises:
+        ValueError: naming what it lacks. Without the line its missions are played anew.
+    """
+    again = "; delete the line, and its missions are played anew"
+    kinds = {"scenario": str, "entry": str, "seeds": list, "metrics": dict, "spent": dict, "wall_s": float}
+    for name, kind in kinds.items():
+        if not isinstance(record.get(name), kind):
+            raise ValueError(f"{name}: got {record.get(name)!r}, allowed is a {kind.__name__}{again}")
+    for name in METRICS:
+        values = record["metrics"].get(name)
+        numbers = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
+        if not numbers or len(values) != len(record["seeds"]):
+            allowed = f"{len(record['seeds'])} numbers, one for each of its seeds"
+            raise ValueError(f"metric {name}: got {values!r}, allowed is {allowed}{again}")
 
 
 def _fill(

@@ -6,7 +6,7 @@ disk before the next is begun, so only the last line can be broken; it is cut of
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,24 @@ class Journal:
         records: all records in it, those of earlier runs first.
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any], resume: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: Mapping[str, Any],
+        resume: bool,
+        check: Callable[[Record], None] = lambda record: None,
+    ) -> None:
         """Begin a file, or go on with the one that is there.
 
         Args:
             path: in an existing folder.
             config: what the results depend on, as plain data; a file with another one is refused.
             resume: whether a file with results in it may be there.
+            check: raises a ValueError for what is no record of these results.
 
         Raises:
             ValueError: results are there and ``resume`` is False, they are of another configuration, or the file is
-                no journal or damaged before its last line.
+                no journal or damaged before its last line; a line that is no record is named.
         """
         self.path = path
         here: Record = json.loads(json.dumps(config))  # as it will be read
@@ -40,7 +47,7 @@ class Journal:
         lines, whole = _whole_lines(path)
         if lines:
             self._check(lines[0], here, resume)
-            self.records = [_read(path, number, line) for number, line in enumerate(lines[1:], 2)]
+            self.records = [_read(path, number, line, check) for number, line in enumerate(lines[1:], 2)]
         elif whole < _size(path) and not resume:
             raise ValueError(f"{path} is there already; allowed is another place, or --resume")
         self._file = path.open("r+b" if path.exists() else "w+b")
@@ -98,16 +105,17 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _read(path: Path, number: int, line: bytes) -> Record:
+def _read(path: Path, number: int, line: bytes, check: Callable[[Record], None] = lambda record: None) -> Record:
     """One line.
 
     Raises:
-        ValueError: it is not a JSON object.
+        ValueError: it is not a JSON object, or does not pass the check.
     """
     try:
         record = json.loads(line)
+        if not isinstance(record, dict):
+            raise ValueError("not an object")
+        check(record)
     except ValueError as error:
         raise ValueError(f"{path}: line {number} is damaged: {error}") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"{path}: line {number} is damaged: not an object")
     return record

@@ -131,6 +131,30 @@ def test_another_game_is_not_gone_on_with(trial: Trial, tmp_path: Path) -> None:
         evaluate(trial, ENTRIES[:1], SEEDS[:1], out=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda record: record["metrics"].pop("score"), "metric score: got None, allowed is 2 numbers"),
+        (lambda record: record["metrics"]["score"].pop(), r"metric score: got \[.*\], allowed is 2 numbers"),
+        (lambda record: record["metrics"].update(score=["a", 1.0]), r"metric score: got \['a', 1.0\], allowed is 2"),
+        (lambda record: record.pop("seeds"), "seeds: got None, allowed is a list"),
+    ],
+)
+def test_a_line_that_lacks_something_is_named(
+    trial: Trial, tmp_path: Path, damage: Callable[[Record], object], words: str
+) -> None:
+    evaluate(trial, ENTRIES[:1], SEEDS[:4], chunk=2, out=tmp_path)
+    path = tmp_path / JOURNAL
+    lines = path.read_text().splitlines(keepends=True)
+    record = json.loads(lines[2])
+    damage(record)
+    path.write_text("".join(lines[:2]) + json.dumps(record) + "\n")
+    with pytest.raises(ValueError, match=rf"missions\.jsonl: line 3 is damaged: {words}.*; delete the line"):
+        evaluate(trial, ENTRIES[:1], SEEDS[:4], out=tmp_path, resume=True)
+    path.write_text("".join(lines[:2]))
+    evaluate(trial, ENTRIES[:1], SEEDS[:4], out=tmp_path, resume=True)
+
+
 def test_settings_reach_the_advisor(trial: Trial) -> None:
     often, seldom = (evaluate(replace(trial, settings={"every_steps": steps}), ENTRIES[2:], SEEDS) for steps in (1, 20))
     assert often.spent["ward", "random+exact"]["plans"] > seldom.spent["ward", "random+exact"]["plans"] > 0
