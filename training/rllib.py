@@ -6,10 +6,13 @@
 The machines are as :mod:`training.cluster` says. Robots that are lost leave their episode early; the others play on.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
+import pyarrow.fs
 import torch
 import typer
 from ray.rllib.algorithms.ppo import PPOConfig
@@ -22,11 +25,13 @@ from ray.tune.registry import register_env
 
 from qdt_env import hospital_rescue_v0
 from qdt_env.records import require
+from training.cli.main import exit_code
 from training.cluster import joined
 
 ENV, POLICY = "hospital_rescue_v0", "robot"
 HIDDEN = 128
 PATIENCE_S = 1800.0  # with a runner's share of an iteration; RLlib's own minute is short where machines are shared
+_MOST_SEED = 2**31 - 1  # RLlib adds numbers of runners and environments, and NumPy's old generators take 32 bits
 _FORBIDDEN = -1e9  # as a logit: the probability is 0 in float32, the gradient too, and no infinity comes in
 
 
@@ -79,8 +84,7 @@ def rllib_config(runners: int = 2, steps: int = 2000, seed: int = 0, **game: Any
         seed: of the networks and, per runner, the missions.
         **game: as of ``parallel_env``, but for ``action_mask``.
     """
-    require(isinstance(runners, int) and runners >= 0, "runners", runners, "0 or more")
-    require(isinstance(steps, int) and steps >= 64, "steps", steps, "64 or more")
+    _check(runners, steps, seed)
     # closing over nothing but the game, so that the other machines need no more than this package
     register_env(ENV, lambda config: ParallelPettingZooEnv(hospital_rescue_v0.parallel_env(**config)))
     spec = RLModuleSpec(module_class=MaskedModule, model_config={"hidden": HIDDEN})
@@ -114,15 +118,17 @@ def train_with_rllib(
         address: of the cluster, see ``training.cluster.spread``.
         runners, steps, seed: see :func:`rllib_config`.
         progress: called after each iteration.
-        checkpoint: folder to write RLlib's checkpoint to when done.
+        checkpoint: folder, or its URI such as s3://bucket/folder, to write RLlib's checkpoint to when done.
         **game: scenario, suite, threats and more, as of ``parallel_env``.
 
     Raises:
         ClusterError: nobody answers at the address.
-        ValueError: an unknown name or an impossible number.
+        ValueError: an unknown name, an impossible number, or a checkpoint that cannot be written there.
     """
     require(isinstance(iterations, int) and iterations >= 1, "iterations", iterations, "1 or more")
+    _check(runners, steps, seed)
     hospital_rescue_v0.parallel_env(**game).close()  # refuses unknown names here and not on another machine
+    place = None if checkpoint is None else writable_place(checkpoint)
     joined(address)
     algorithm = rllib_config(runners, steps, seed, **game).build_algo()
     try:
@@ -131,11 +137,36 @@ def train_with_rllib(
             done.append(_iteration(number, algorithm.train(), done[-1].agent_steps if done else 0))
             if progress is not None:
                 progress(done[-1])
-        if checkpoint is not None:
-            algorithm.save_to_path(checkpoint)
+        if place is not None:
+            algorithm.save_to_path(place)
     finally:
         algorithm.stop()
     return done
+
+
+def writable_place(folder: str) -> str:
+    """The folder as RLlib takes it, a URI or an absolute path; made if it is not there, and tried by writing.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+    place = folder if "://" in folder else str(Path(folder).expanduser().absolute())
+    try:
+        system, path = pyarrow.fs.FileSystem.from_uri(place)
+        system.create_dir(path, recursive=True)
+        trial = f"{path}/.writable"
+        system.open_output_stream(trial).close()
+        system.delete_file(trial)
+    except (OSError, ValueError, NotImplementedError) as error:  # pyarrow's own are of these kinds
+        raise ValueError(f"checkpoint: got {folder!r}, allowed is a folder that can be written: {error}") from None
+    return place
+
+
+def _check(runners: int, steps: int, seed: int) -> None:
+    """Refuse impossible numbers."""
+    require(isinstance(runners, int) and runners >= 0, "runners", runners, "0 or more")
+    require(isinstance(steps, int) and steps >= 64, "steps", steps, "64 or more")
+    require(isinstance(seed, int) and 0 <= seed <= _MOST_SEED, "seed", seed, f"0 to {_MOST_SEED}")
 
 
 def _iteration(number: int, result: dict[str, Any], steps_before: int) -> Iteration:
@@ -154,6 +185,10 @@ def _network(inputs: int, hidden: int, outputs: int) -> torch.nn.Module:
     return torch.nn.Sequential(*layers, torch.nn.Linear(hidden, outputs))
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
 def main(
     iterations: Annotated[int, typer.Option(help="Of playing and learning.")] = 3,
     address: Annotated[str | None, typer.Option(help="HOST:6379 of a Ray cluster, or auto; alone where left out.")] = (
@@ -165,7 +200,7 @@ def main(
     suite: Annotated[str, typer.Option(help="Cipher suite.")] = "qkd",
     threats: Annotated[str, typer.Option(help="Threats preset.")] = "mixed",
     seed: Annotated[int, typer.Option(help="Of networks and missions.")] = 0,
-    checkpoint: Annotated[str | None, typer.Option(help="Folder for RLlib's checkpoint.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Folder or URI for RLlib's checkpoint.")] = None,
 ) -> None:
     """Train with RLlib's PPO, one line per iteration."""
 
@@ -182,4 +217,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(exit_code(app, "python -m training.rllib"))

@@ -48,9 +48,20 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: None for those of the process.
     """
+    return exit_code(app, "qdt", arguments)
+
+
+def exit_code(command: typer.Typer, name: str, arguments: list[str] | None = None) -> int:
+    """Run a command of its own in the same way, see :func:`main`.
+
+    Args:
+        command: what is run.
+        name: what help and errors call it.
+        arguments: None for those of the process.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(args=given, prog_name="qdt", standalone_mode=False)
+        code = command(args=given, prog_name=name, standalone_mode=False)
     except (ValueError, OSError) as error:
         return _refuse(str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -58,29 +69,29 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # Typer brings its own copy of Click or not, by version: know its errors by what they do
         if not hasattr(error, "format_message"):
             raise
-        return _refuse(_usage(error, given))
+        return _refuse(_usage(error, command, name, given))
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: Any, given: list[str]) -> str:
+def _usage(error: Any, command: typer.Typer, name: str, given: list[str]) -> str:
     """A mistake on the command line itself: the parameter, what was given, what is allowed, and where help is."""
     message = str(error.format_message()).rstrip(".")
     options = getattr(getattr(error, "param", None), "opts", ())
     for option, value in zip(given, given[1:], strict=False):
         if option in options and ": " in message:
             message = message.replace(": ", f": given {value}: ", 1)
-    return f"{message} (see: {_command_path(given)} --help)" if message else ""
+    return f"{message} (see: {_command_path(command, name, given)} --help)" if message else ""
 
 
-def _command_path(given: list[str]) -> str:
+def _command_path(command: typer.Typer, name: str, given: list[str]) -> str:
     """The command that was meant: "qdt bench planners"."""
-    path, command = "qdt", cast(Any, get_command(app))
+    place = cast(Any, get_command(command))
     for word in given:
-        command = getattr(command, "commands", {}).get(word)
-        if command is None:
+        place = getattr(place, "commands", {}).get(word)
+        if place is None:
             break
-        path += f" {word}"
-    return path
+        name += f" {word}"
+    return name
 
 
 def _refuse(message: str) -> int:

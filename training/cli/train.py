@@ -13,9 +13,8 @@ from agents.heuristics import POLICY_NAMES
 from agents.hiding import features_of
 from qdt_env.records import require
 from training.cards import CARD
-from training.cli.outputs import write_json
-from training.cli.repeat import training_config, training_results
 from training.cli.outputs import JsonFile, check_folder, check_outputs, write_json
+from training.cli.repeat import training_config, training_results
 from training.cli.report import Seed, Suite, progress_bar, screen
 
 WARM_UP = 10  # iterations in which a policy that knows something already is changed gently
