@@ -6,8 +6,8 @@ python examples/etsi014_message.py bob https://localhost:8444 certificates 9014 
 python examples/etsi014_message.py alice https://localhost:8443 certificates 9014
 """
 
+import argparse
 import socket
-import sys
 from pathlib import Path
 
 from qdt_env.security.certificates import AUTHORITY, certificate_file, key_file
@@ -69,6 +69,12 @@ def ask(line, message: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    name, url, directory, port = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
-    files = certificate_file(directory, name), key_file(directory, name), certificate_file(directory, AUTHORITY)
-    {"alice": alice, "bob": bob}[name](Etsi014Client(url, name, *files), port)
+    parser = argparse.ArgumentParser(description="One end of a message under a key of a key server (ETSI GS QKD 014).")
+    parser.add_argument("name", choices=("alice", "bob"))
+    parser.add_argument("url", help="of the key server at this end, such as https://localhost:8443")
+    parser.add_argument("directory", type=Path, help="of the certificates that qdt kme certificates made")
+    parser.add_argument("port", type=int, help="at which bob listens")
+    given = parser.parse_args()
+    parties = [certificate_file(given.directory, given.name), key_file(given.directory, given.name)]
+    client = Etsi014Client(given.url, given.name, *parties, certificate_file(given.directory, AUTHORITY))
+    {"alice": alice, "bob": bob}[given.name](client, given.port)

@@ -19,7 +19,8 @@ GAME = {"threats": "mixed", "action_mask": "rllib", "max_cycles": 60}
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="PPO of RLlib.")
     parser.add_argument("--steps", type=int, default=1200, help="environment steps, of all robots at once")
-    steps = parser.parse_args().steps
+    if (steps := parser.parse_args().steps) < 1:
+        parser.error(f"--steps: got {steps}, allowed is 1 or more")
     ray.init(num_cpus=1, include_dashboard=False)
     register_env("rescue", lambda config: ParallelPettingZooEnv(hospital_rescue_v0.parallel_env(**config)))
     algorithm = (

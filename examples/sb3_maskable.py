@@ -14,7 +14,8 @@ from training.sb3_env import RescueVecEnv
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="MaskablePPO of Stable-Baselines3's contrib.")
     parser.add_argument("--steps", type=int, default=11520, help="agent-steps")
-    steps = parser.parse_args().steps
+    if (steps := parser.parse_args().steps) < 1:
+        parser.error(f"--steps: got {steps}, allowed is 1 or more")
     env = VecMonitor(RescueVecEnv(32, threats="mixed", max_cycles=60))
     model = MaskablePPO("MlpPolicy", env, n_steps=60, batch_size=480, gamma=1.0, seed=0, device="cpu")
     model.learn(steps)

@@ -17,7 +17,8 @@ from qdt_env import hospital_rescue_v0
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="PPO of Stable-Baselines3 through SuperSuit.")
     parser.add_argument("--steps", type=int, default=1440, help="agent-steps")
-    steps = parser.parse_args().steps
+    if (steps := parser.parse_args().steps) < 1:
+        parser.error(f"--steps: got {steps}, allowed is 1 or more")
     face = hospital_rescue_v0.parallel_env(threats="mixed", action_mask="none", keep_dead=True, max_cycles=60)
     robots = supersuit.pettingzoo_env_to_vec_env_v1(face)
     env = VecMonitor(supersuit.concat_vec_envs_v1(robots, 4, num_cpus=0, base_class="stable_baselines3"))

@@ -3,8 +3,7 @@
 python examples/tianshou_ppo.py --steps 20000
 
 Tianshou plays turn by turn, and the team's reward comes at the turn of its last robot. Its multi-agent algorithms would
-credit that to the last robot alone; as one stream of turns with the team's reward it is credited to all.
-Tianshou takes no robots that leave: keep_dead=True.
+credit that to the last robot alone; as one stream of turns it is credited to all. No robot may leave: keep_dead=True.
 """
 
 import argparse
@@ -46,14 +45,15 @@ class Net(torch.nn.Module):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="PPO of Tianshou.")
     parser.add_argument("--steps", type=int, default=1440, help="turns, one robot's each")
-    turns = 4 * 3 * 60  # a mission in each environment
-    steps, game = max(turns, parser.parse_args().steps), {"threats": "mixed", "keep_dead": True, "max_cycles": 60}
+    if (steps := parser.parse_args().steps) < 1:
+        parser.error(f"--steps: got {steps}, allowed is 1 or more")
+    turns, game = 4 * 3 * 60, {"threats": "mixed", "keep_dead": True, "max_cycles": 60}  # a mission in each environment
     envs = DummyVectorEnv([lambda: Turns(hospital_rescue_v0.env(**game)) for _ in range(4)])
     size, actions = envs.observation_space[0]["observation"].shape[0], envs.action_space[0]
     policy = DiscreteActorPolicy(actor=Net(size, int(actions.n)), action_space=actions)
     ppo = PPO(policy=policy, critic=Net(size, 1), optim=AdamOptimizerFactory(lr=3e-4), gamma=1.0)
     collector = Collector(ppo, envs, VectorReplayBuffer(turns, 4))
-    how = {"max_epochs": 1, "epoch_num_steps": steps, "collection_step_num_env_steps": turns, "batch_size": 180}
-    how |= {"update_step_num_repetitions": 4, "show_progress": False, "verbose": False}
+    how = {"max_epochs": 1, "epoch_num_steps": max(turns, steps), "collection_step_num_env_steps": turns}
+    how |= {"batch_size": 180, "update_step_num_repetitions": 4, "show_progress": False, "verbose": False}
     ppo.run_training(OnPolicyTrainerParams(training_collector=collector, **how))
     print(f"mean return {collector.collect(n_episode=4, reset_before_collect=True).returns.mean():.3f}")

@@ -45,15 +45,15 @@ def train(env, steps: int, frames: int) -> float:
             learner.zero_grad()
             sum(losses[name] for name in ("loss_objective", "loss_critic", "loss_entropy")).backward()
             learner.step()
-        ended = int(batch["next", "done"].sum())
-        mean_return = float(batch["next"][REWARD].sum()) / robots / max(1, ended)
+        mean_return = float(batch["next"][REWARD].sum()) / robots / max(1, int(batch["next", "done"].sum()))
     return mean_return
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="MAPPO of TorchRL.")
     parser.add_argument("--steps", type=int, default=1200, help="environment steps, of all robots at once")
-    steps = parser.parse_args().steps
+    if (steps := parser.parse_args().steps) < 1:
+        parser.error(f"--steps: got {steps}, allowed is 1 or more")
     face = hospital_rescue_v0.parallel_env(threats="mixed", action_mask="info", keep_dead=True, max_cycles=60)
     env = PettingZooWrapper(face, use_mask=True, done_on_any=False)
     print(f"mean return {train(env, steps, frames=600):.3f}")

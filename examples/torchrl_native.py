@@ -12,6 +12,7 @@ from training.torchrl_env import RescueTorchEnv
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="MAPPO of TorchRL on the batched environment.")
     parser.add_argument("--steps", type=int, default=7680, help="environment steps, of all robots at once")
-    steps = parser.parse_args().steps
+    if (steps := parser.parse_args().steps) < 1:
+        parser.error(f"--steps: got {steps}, allowed is 1 or more")
     env = RescueTorchEnv(64, threats="mixed", max_cycles=60)
     print(f"mean return {train(env, steps, frames=64 * 60):.3f}")

@@ -20,19 +20,37 @@ EXAMPLES = {  # what each needs beside this package
 }
 
 
+def run(example: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """An example in a process of its own."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples" / f"{example}.py"), *arguments],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_it_trains_and_prints_the_mean_return(example: str) -> None:
     pytest.importorskip(EXAMPLES[example], reason="needs the extra 'clients' or 'ray'")
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / f"{example}.py")],
-        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
+    done = run(example)
     assert done.returncode == 0, done.stderr
     (told,) = re.findall(r"^mean return (\S+)$", done.stdout, re.MULTILINE)
     assert math.isfinite(float(told)) and abs(float(told)) < 10.0, "expected survivors in one ward"
     assert not re.search(rf"{re.escape(str(ROOT))}/(qdt_env|training|agents)/\S+ \w*Warning", done.stderr), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_less_than_a_step_is_refused(example: str) -> None:
+    pytest.importorskip(EXAMPLES[example], reason="needs the extra 'clients' or 'ray'")
+    done = run(example, "--steps", "0")
+    assert done.returncode == 2 and done.stderr.endswith("error: --steps: got 0, allowed is 1 or more\n"), done.stderr
+
+
+def test_the_key_servers_example_says_what_it_takes() -> None:
+    done = run("etsi014_message")
+    assert done.returncode == 2 and done.stderr.startswith("usage: etsi014_message.py [-h] {alice,bob} url directory")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
