@@ -271,6 +271,7 @@ def load_network(path: Path) -> tuple[TeamPolicy, dict[str, Any]]:
     Raises:
         ValueError: no such file, or not a policy file of this format; names the file and what is wrong with it.
     """
+    require(not Path(path).is_dir(), "policy", str(path), "a .safetensors file: this is a folder")
     require(Path(path).is_file(), "policy", str(path), "an existing .safetensors file")
     try:
         with safe_open(path, "pt") as file:

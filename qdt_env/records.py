@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -53,3 +54,8 @@ def require(condition: bool, parameter: str, given: object, allowed: str) -> Non
     """Raise a ValueError that names the parameter, what was given and what is allowed, unless ``condition``."""
     if not condition:
         raise ValueError(f"{parameter}={given!r} is not allowed: {allowed}")
+
+
+def why_no_file(path: Path) -> str:
+    """What to say of a path where a file is needed and none is."""
+    return "is a folder, allowed is a file" if path.is_dir() else "does not exist"

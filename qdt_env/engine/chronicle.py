@@ -14,7 +14,7 @@ from qdt_env.engine.state import DOWNLINK, UPLINK, Setup, State
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.outcomes import DELAYED, DELIVERED, FORGED
 from qdt_env.twin.codec import encode_report, encode_view
-from qdt_env.twin.ledger import Leaf, Ledger, make_signers
+from qdt_env.twin.ledger import Leaf, Ledger, LedgerError, make_signers
 
 TRUST_STEP = 0.01  # smallest change of a source's trust that is written down (assumed)
 _ACCEPTED = (DELIVERED, DELAYED, FORGED)
@@ -33,6 +33,9 @@ def open_ledger(path: str | Path | None, scenario: ScenarioConfig) -> Ledger:
     Raises:
         LedgerError: the file is a ledger already (its keys are gone), or something else.
     """
+    if path is not None and Path(path).is_file() and Path(path).stat().st_size > 0:
+        todo = "close the environment that writes this one, then name another file or delete it"
+        raise LedgerError(f"ledger {str(path)!r}: exists already, allowed is a new file: {todo}")
     names = ["server", *(f"gateway_{g}" for g in range(len(scenario.building.gateways)))]
     return Ledger(path, signers=make_signers(names))
 

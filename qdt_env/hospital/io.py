@@ -11,6 +11,7 @@ import networkx as nx
 from qdt_env.hospital.graph import HospitalGraph
 from qdt_env.hospital.reading import check_unique
 from qdt_env.hospital.vocabulary import BuildingError, shorten
+from qdt_env.records import why_no_file
 
 FORMATS: tuple[str, ...] = (".json", ".graphml")
 
@@ -33,7 +34,7 @@ def load_building(path: str | Path) -> HospitalGraph:
     file = Path(path)
     suffix = _checked_suffix(file)
     if not file.is_file():
-        raise BuildingError(f"building file {str(file)!r} does not exist")
+        raise BuildingError(f"building file {str(file)!r} {why_no_file(file)}")
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -95,7 +95,8 @@ class Ledger:
         try:
             if self.header.validators != keys:
                 names = ", ".join(name for name, _ in self.header.validators)
-                raise LedgerError(f"ledger {self._store.name!r}: goes on only with the keys that it names, of {names}")
+                only = f"goes on only with the keys that it names, of {names}: give their signers, or a new file"
+                raise LedgerError(f"ledger {self._store.name!r}: {only}")
             if self._head is not None:
                 for validator in self._validators:
                     validator.witness(self._head.size, self._head.root, ())
@@ -173,7 +174,8 @@ class Ledger:
         data = encode_leaf(leaf)
         last = self._steps.get(leaf.mission)
         if last is not None and leaf.step != last + 1:
-            raise LedgerError(f"step {leaf.step} cannot be next: mission {leaf.mission.hex()} is at step {last}")
+            mission = f"mission {leaf.mission.hex()} is at step {last}; to play it again, name another or a new file"
+            raise LedgerError(f"step {leaf.step} cannot be next: {mission}")
         position = self._tree.size
         if position and position % self.header.period == 0:
             self.sign_head()  # signed already, unless that failed: no leaf may go past a head that is due
@@ -246,17 +248,22 @@ class Ledger:
         self.commit()
         if mission is None:
             if len(self._steps) != 1:
-                raise LedgerError(f"mission: the ledger holds {len(self._steps)}, so one must be named")
+                raise LedgerError(f"mission: must be named, for the ledger holds {self._held()}")
             mission = next(iter(self._steps))
         found = self._store.find(mission, step) if 0 <= step < 2**32 else None
         if found is None:
-            raise LedgerError(f"step {step} of mission {mission.hex()} is not in the ledger")
+            raise LedgerError(f"step {step} of mission {mission.hex()} is not in the ledger of {self._held()}")
         position, data = found
         if self._head is None or position >= self._head.size:
             raise LedgerError(f"step {step}: no head signs leaf {position} yet")
         return InclusionProof(
             self.header, self._head, position, data, self._tree.inclusion_proof(position, self._head.size)
         )
+
+    def _held(self) -> str:
+        """The missions, for messages."""
+        named = [f"{mission.hex()} up to step {last}" for mission, last in self._steps.items()]
+        return (", ".join(named[:8]) or "no mission") + (f" and {len(named) - 8} more" if named[8:] else "")
 
     def prove_consistency(self, first: int, second: int | None = None) -> ConsistencyProof:
         """Proof that the later of two signed heads extends the earlier, to be checked without the ledger.

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from qdt_env.records import require
+from qdt_env.records import require, why_no_file
 from qdt_env.twin.heads import LogHeader, TreeHead
 from qdt_env.twin.leaf import LedgerError
 
@@ -41,8 +41,28 @@ def _in_plain_words(path: str) -> Iterator[None]:
     """SQLite's errors as the ledger's."""
     try:
         yield
+    except sqlite3.IntegrityError as error:
+        allowed = "one writer at a time: close the other, then open this ledger anew"
+        raise LedgerError(f"ledger {path!r}: somebody else has written to it, allowed is {allowed}") from error
     except sqlite3.Error as error:
-        raise LedgerError(f"ledger {path!r}: {error}") from error
+        hint = ""
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
+            hint = "; a new one, and one with a -wal file beside it, needs a folder that can be written"
+        raise LedgerError(f"ledger {path!r}: {error}{hint}") from error
+
+
+def _access(path: Path, read_only: bool) -> str:
+    """How SQLite opens the file.
+
+    To read in write-ahead mode SQLite makes two files beside the database, which a reader may not remove again. Where
+    none is there nobody has the ledger open and nobody died over it: it lies whole in its file, and is read without
+    them, so that it may stand where nothing can be written.
+    """
+    if not read_only:
+        return "mode=rwc"
+    real = path.resolve()  # SQLite, too, follows links before it looks
+    beside = any(real.with_name(f"{real.name}-{kind}").exists() for kind in ("wal", "journal"))
+    return "mode=ro" if beside else "immutable=1"
 
 
 class LedgerStore:
@@ -69,9 +89,9 @@ class LedgerStore:
     ) -> None:
         require(synchronous in SYNCHRONOUS, "synchronous", synchronous, " or ".join(SYNCHRONOUS))
         self.name = str(path) if path else "in memory"
-        if read_only and (path is None or not path.is_file()):
-            raise LedgerError(f"ledger {self.name!r}: does not exist")
-        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}" if path else ":memory:"
+        if path is not None and (path.is_dir() or (read_only and not path.is_file())):
+            raise LedgerError(f"ledger {self.name!r}: {why_no_file(path)}")
+        address = f"{path.absolute().as_uri()}?{_access(path, read_only)}" if path else ":memory:"
         with _in_plain_words(self.name):
             self._db = sqlite3.connect(address, uri=True, isolation_level=None)
         self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
@@ -115,7 +135,7 @@ class LedgerStore:
         """Add leaves, and a head if there is one, in one transaction: all of it is on disk when this returns, or none.
 
         Raises:
-            LedgerError: SQLite refuses (disk full, another process has written).
+            LedgerError: SQLite refuses (disk full), or somebody else has written since this was opened.
         """
         with _in_plain_words(self.name):
             self._db.execute("BEGIN IMMEDIATE")

@@ -22,7 +22,7 @@ from qdt_env.twin.leaf import encode_leaf
 from qdt_env.viewer.columns import COLUMNS, COUNTS, EXACT, LINK_FLAGS, Instant, exact_numbers
 from qdt_env.viewer.geometry import door_points, door_segments
 from qdt_env.viewer.moment import threats_name
-from qdt_env.viewer.recording import END, FORMAT_VERSION, HEADER, STEP, TREE_HEAD, RecordingWriter
+from qdt_env.viewer.recording import END, FORMAT_VERSION, HEADER, STEP, TREE_HEAD, RecordingWriter, check_new_file
 
 __all__ = ["Recorder"]
 
@@ -52,8 +52,7 @@ class Recorder:
         alone = episodes.chronicle is None or episodes.n == 1
         require(alone, "record", episodes.n, "1 mission at a time with a ledger")
         self.path = Path(path)
-        require(self.path.absolute().parent.is_dir(), "record", str(path), "a file in an existing folder")
-        require(not self.path.exists(), "record", str(path), "a new file: this one exists")
+        check_new_file(self.path)
         self._first_path, self._begun = self.path, 0
         self._episodes, self._row, self._player = episodes, row, player or {}
         self._writer: RecordingWriter | None = None

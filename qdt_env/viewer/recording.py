@@ -85,8 +85,7 @@ class RecordingWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        require(path.absolute().parent.is_dir(), "record", str(path), "a file in an existing folder")
-        require(not path.exists(), "record", str(path), "a new file: this one exists")
+        check_new_file(path)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         self._deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
         self._digest = hashlib.sha256(MAGIC).digest()
@@ -111,6 +110,17 @@ class RecordingWriter:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def check_new_file(path: Path) -> None:
+    """Refuse a recording where no new file can be made.
+
+    Raises:
+        ValueError: it is a folder, there is such a file, or its folder is missing.
+    """
+    require(path.absolute().parent.is_dir(), "record", str(path), "a file in an existing folder")
+    require(not path.is_dir(), "record", str(path), "a new file: this is a folder")
+    require(not path.exists(), "record", str(path), "a new file: this one exists")
 
 
 def scan(data: bytes) -> Scan:

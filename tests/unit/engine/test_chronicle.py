@@ -96,5 +96,5 @@ def test_missions_of_one_ledger_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_ledger_whose_keys_are_gone_is_not_continued(tmp_path: Path) -> None:
     play(tmp_path / "mission.sqlite")
-    with pytest.raises(ValueError, match="goes on only with"):
+    with pytest.raises(ValueError, match="exists already, allowed is a new file: close the environment"):
         play(tmp_path / "mission.sqlite")

@@ -122,6 +122,9 @@ def test_a_repeated_graphml_node_is_refused(tmp_path: Path) -> None:
 def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(BuildingError, match="does not exist"):
         load_building(tmp_path / "none.json")
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(BuildingError, match=r"folder.json' is a folder, allowed is a file"):
+        load_building(tmp_path / "folder.json")
     with pytest.raises(BuildingError, match="suffix '.txt' is not one of .json, .graphml"):
         load_building(tmp_path / "b.txt")
     with pytest.raises(BuildingError, match="suffix"):

@@ -183,6 +183,8 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path: Path) -> None:
         train_run(tmp_path / "whole", MIX, short, resume=True)
     with pytest.raises(ValueError, match="width 8, not 16"):
         train_run(tmp_path / "other", MIX, replace(short, network=NetworkConfig(16, 16)), start=str(first))
+    with pytest.raises(ValueError, match="a .safetensors file: this is a folder"):
+        load_network(tmp_path)
     with pytest.raises(ValueError, match="existing .safetensors file"):
         train_run(tmp_path / "none", MIX, short, start=str(tmp_path / "none.safetensors"))
     first.unlink()

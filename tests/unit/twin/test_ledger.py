@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -207,6 +208,16 @@ def test_consistency_of_signed_heads_is_proved() -> None:
             ledger.prove_consistency(100, 50)
 
 
+def test_a_ledger_of_no_or_many_missions_says_so() -> None:
+    with stamped() as ledger:
+        with pytest.raises(LedgerError, match="mission: must be named, for the ledger holds no mission"):
+            ledger.prove(0)
+        for k in range(10):
+            ledger.append(leaf_of(0, bytes([k] * 16)))
+        with pytest.raises(LedgerError, match="07070707 up to step 0 and 2 more"):
+            ledger.prove(0)
+
+
 def test_missions_follow_each_other_or_alternate() -> None:
     with stamped() as ledger:
         for step in range(30):
@@ -215,11 +226,13 @@ def test_missions_follow_each_other_or_alternate() -> None:
         assert ledger.missions == {MISSION: 29, OTHER: 34}
         with pytest.raises(LedgerError, match="step 29 cannot be next: mission .* is at step 29"):
             ledger.append(leaf_of(29))
-        with pytest.raises(LedgerError, match="step 31 cannot be next"):
+        with pytest.raises(LedgerError, match="step 31 cannot be next: .* name another or a new file"):
             ledger.append(leaf_of(31))
         ledger.sign_head()
-        with pytest.raises(LedgerError, match="mission: the ledger holds 2, so one must be named"):
+        with pytest.raises(LedgerError, match=f"mission: .* holds {MISSION.hex()} up to step 29, {OTHER.hex()} up"):
             ledger.prove(10)
+        with pytest.raises(LedgerError, match=f"is not in the ledger of {MISSION.hex()} up to step 29"):
+            ledger.prove(10, bytes(16))
         assert ledger.prove(10, OTHER).verify(ledger.header.log_id, STAMPS) == leaf_of(10, OTHER)
         assert ledger.verify().ok
 
@@ -245,6 +258,18 @@ def test_reopened_it_goes_on_with_the_same_signers_only(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="is closed, or open for reading only"):
         reader.append(leaf_of(160))
     reader.close()
+
+
+def test_two_writers_of_one_file_are_told_apart(tmp_path: Path) -> None:
+    """As a notebook's cell that is run twice makes them."""
+    path = tmp_path / "ledger.sqlite"
+    first, second = stamped(path), stamped(path)
+    for ledger in (first, second):
+        ledger.append(leaf_of(0))
+    first.close()
+    with pytest.raises(LedgerError, match="somebody else has written to it, allowed is one writer at a time"):
+        second.close()
+    assert audit_file(path, scheme=STAMPS).leaves == 1
 
 
 def test_leaves_are_on_disk_once_committed(tmp_path: Path) -> None:
@@ -356,6 +381,41 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path, content: bytes) -> None:
     if content:
         with pytest.raises(LedgerError, match="not a database"):
             Ledger(path)
+
+
+def test_a_ledger_is_read_where_nothing_can_be_written_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    filled(folder / "ledger.sqlite", 60).close()
+    (folder / "ledger.sqlite").chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        assert audit_file(folder / "ledger.sqlite", scheme=STAMPS).leaves == 60
+        reader = Ledger.read(folder / "ledger.sqlite", scheme=STAMPS)
+        assert reader.prove(59).position == 59
+        reader.close()
+        assert [path.name for path in folder.iterdir()] == ["ledger.sqlite"]
+    finally:
+        folder.chmod(0o755)
+
+
+def test_what_is_only_in_the_write_ahead_file_is_read_too(tmp_path: Path) -> None:
+    """A killed process leaves both files; so does a copy of them."""
+    with filled(tmp_path / "ledger.sqlite", 60) as ledger:
+        ledger.commit()
+        for name in ("ledger.sqlite", "ledger.sqlite-wal"):
+            shutil.copy(tmp_path / name, tmp_path / name.replace("ledger", "copy"))
+        (tmp_path / "link.sqlite").symlink_to(tmp_path / "ledger.sqlite")
+        for name in ("copy.sqlite", "link.sqlite"):
+            assert audit_file(tmp_path / name, scheme=STAMPS).leaves == 60
+
+
+def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
+    for opened in (audit_file, Ledger.read, Ledger):
+        with pytest.raises(LedgerError, match="is a folder, allowed is a file"):
+            opened(tmp_path)
+    with pytest.raises(LedgerError, match="needs a folder that can be written"):
+        Ledger(tmp_path / "absent" / "ledger.sqlite")
 
 
 def test_arguments_out_of_range_are_named(tmp_path: Path) -> None:

@@ -295,5 +295,7 @@ def test_mistakes_name_the_parameter(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="row=3 is not allowed"):
         Recorder(tmp_path / "m.qdr", Episodes(scenario, GameConfig()), row=3)
     (tmp_path / "m.qdr").write_bytes(b"")
+    with pytest.raises(ValueError, match="a new file: this is a folder"):
+        Recorder(tmp_path, Episodes(scenario, GameConfig()))
     with pytest.raises(ValueError, match="a new file: this one exists"):
         hospital_rescue_v0.parallel_env(record=tmp_path / "m.qdr")
