@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from qdt_env.security.etsi014 import check_names
+
 AUTHORITY = "authority"
 _CLOCK_SKEW = datetime.timedelta(minutes=5)
+_MOST_DAYS = 36_500
 
 
 def certificate_file(directory: Path, name: str) -> Path:
@@ -34,20 +37,19 @@ def make_certificates(
         servers: names of key servers; they answer at localhost, 127.0.0.1 and ::1.
         clients: SAE IDs, each the common name of its certificate.
         now: time from which they are valid, with a time zone.
-        days: how long, > 0.
+        days: how long, more than 0 and at most a hundred years.
 
     Returns:
         The files written.
 
     Raises:
-        ValueError: a name twice, or a validity of no length.
+        ValueError: a name that is no SAE ID or is there twice, or a validity out of range; nothing is written then.
         FileExistsError: one of the files is there already; none is written then.
     """
     names = [*servers, *clients]
-    if len(set(names)) != len(names) or AUTHORITY in names:
-        raise ValueError(f"names: got {names}, allowed: each once, and not {AUTHORITY!r}")
-    if not days > 0:
-        raise ValueError(f"days: got {days}, allowed: more than 0")
+    check_names([AUTHORITY, *names])
+    if not 0 < days <= _MOST_DAYS:
+        raise ValueError(f"days: got {days:g}, allowed: more than 0, at most {_MOST_DAYS}")
     files = [certificate_file(directory, AUTHORITY)]
     files += [place(directory, name) for name in names for place in (certificate_file, key_file)]
     for path in files:
@@ -63,12 +65,21 @@ def make_certificates(
     return files
 
 
-def check_certificates(directory: Path, names: Sequence[str], now: datetime.datetime) -> None:
-    """Refuse certificates that a server cannot work with, before it begins.
+def check_certificates(
+    directory: Path, servers: Sequence[str], now: datetime.datetime, clients: Sequence[str] = ()
+) -> None:
+    """Refuse certificates that servers cannot work with, before they begin.
+
+    Args:
+        directory: where they lie.
+        servers: names that need a certificate and its key.
+        now: time at which they must be valid, with a time zone.
+        clients: SAE IDs that need a certificate, or nobody could ask in their names; their keys may lie elsewhere.
 
     Raises:
         FileNotFoundError: the directory, or a file in it, is missing.
-        ValueError: a file holds no certificate, or one that is not valid now, or a key is another's.
+        ValueError: a name that is none or is there twice; a file holds no certificate, or one that is not valid now, or
+            a key is another's.
     """
     from cryptography import x509
 
@@ -76,11 +87,13 @@ def check_certificates(directory: Path, names: Sequence[str], now: datetime.date
         raise FileNotFoundError(
             f"certificates: {directory} is no directory; make one: qdt kme certificates {directory}"
         )
-    for name in (AUTHORITY, *names):
+    check_names([AUTHORITY, *servers, *clients])
+    for name in (AUTHORITY, *servers, *clients):
         path, private = certificate_file(directory, name), key_file(directory, name)
-        for needed in (path,) if name == AUTHORITY else (path, private):
+        for needed in (path, private) if name in servers else (path,):
             if not needed.is_file():
-                raise FileNotFoundError(f"certificates: {needed} is missing")
+                hint = "; certificates for other applications: qdt kme certificates --help" if name in clients else ""
+                raise FileNotFoundError(f"certificates: {needed} is missing{hint}")
         try:
             certificate = x509.load_pem_x509_certificate(path.read_bytes())
         except ValueError:
@@ -88,7 +101,7 @@ def check_certificates(directory: Path, names: Sequence[str], now: datetime.date
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         if not first <= now <= last:
             raise ValueError(f"certificates: {path} is valid from {first} to {last}, and now it is {now}")
-        if name != AUTHORITY and _public_key(private) != certificate.public_key():
+        if name in servers and _public_key(private) != certificate.public_key():
             raise ValueError(f"certificates: {private} is not the key of {path}")
 
 

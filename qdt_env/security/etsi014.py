@@ -166,6 +166,22 @@ def check_sae_id(name: str) -> str:
     return name
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of servers and applications before anything is made of them: files, certificates, ends of a link.
+
+    Raises:
+        ValueError: one that is no SAE ID, or one that is there more than once.
+    """
+    for name in names:
+        try:
+            check_sae_id(name)
+        except Etsi014Error as error:
+            raise ValueError(error.message) from None
+        if names.count(name) > 1:
+            whose = "of servers, applications and the authority"
+            raise ValueError(f"SAE ID: got {name!r} more than once, allowed: each name once, {whose}")
+
+
 def key_container(keys: Sequence[Key]) -> dict[str, Any]:
     """The standard's Key container with these keys."""
     return {"keys": [{"key_ID": str(key.id), "key": base64.b64encode(key.secret).decode()} for key in keys]}

@@ -18,7 +18,7 @@ from qdt_env.security.etsi014 import (
     Etsi014Error,
     KeyRequest,
     Status,
-    check_sae_id,
+    check_names,
 )
 from qdt_env.security.keystore import MAX_KEYS_PER_TAKE, Key, KeyUnavailable
 from qdt_env.security.reserved_keystore import NotReserved, ReservedKeyStore
@@ -92,14 +92,9 @@ class Kme:
     def __init__(
         self, here: End, there: End, store: ReservedKeyStore, limits: Limits, clock: Callable[[], float]
     ) -> None:
-        names = [*here.saes, *there.saes]
-        if not here.saes or not there.saes or len(set(names)) != len(names):
-            raise ValueError(f"SAE IDs: got {list(here.saes)} and {list(there.saes)}, allowed: some at each end, once")
-        try:
-            for name in (*names, here.kme_id, there.kme_id):
-                check_sae_id(name)
-        except Etsi014Error as error:
-            raise ValueError(error.message) from None
+        if not here.saes or not there.saes:
+            raise ValueError(f"SAE IDs: got {list(here.saes)} and {list(there.saes)}, allowed: some at each end")
+        check_names([here.kme_id, *here.saes, there.kme_id, *there.saes])
         self.here, self.there = here, there
         self._store, self._limits, self._clock = store, limits, clock
 

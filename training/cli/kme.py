@@ -24,7 +24,7 @@ from qdt_env.security.link_feed import LinkFeed, start_feed
 from qdt_env.security.qkd.hardware import PRESETS
 from qdt_env.security.qkd.transmission import Adversary
 from qdt_env.security.reserved_keystore import ReservedKeyStore
-from training.cli.outputs import JsonFile, check_outputs, write_json
+from training.cli.outputs import JsonFile, check_folder, check_outputs, write_json
 from training.cli.report import plain
 
 if TYPE_CHECKING:
@@ -57,11 +57,10 @@ def certificates(
     Examples: `qdt kme certificates certificates` · `qdt kme certificates c --sae-a alice --sae-b bob --days 1`
     """
     check_outputs({"--json": json_file})
-    _ends(sae_a, sae_b)
+    check_folder(directory, "DIRECTORY")
     written = make_certificates(directory, [KME_A, KME_B], [*sae_a, *sae_b], _now(), days)
-    if json_file is not None:
-        config = {"sae_a": sae_a, "sae_b": sae_b, "days": days}
-        write_json(json_file, "kme certificates", config, [str(path) for path in written])
+    config = {"sae_a": sae_a, "sae_b": sae_b, "days": days}
+    write_json(json_file, "kme certificates", config, [str(path) for path in written])
     _say(f"{directory}: {len(written)} files, valid for {days:g} days")
 
 
@@ -93,8 +92,8 @@ def serve(
     check_outputs({"--json": json_file, "--store": store_file})
     require(0 <= port <= 65_534, "--port", port, "0 to 65534")
     require(0 <= intercepted <= 1, "--intercept", intercepted, "0 to 1")
-    end_a, end_b = _ends(sae_a, sae_b)
-    check_certificates(directory, [KME_A, KME_B], _now())
+    end_a, end_b = End(KME_A, tuple(sae_a)), End(KME_B, tuple(sae_b))
+    check_certificates(directory, [KME_A, KME_B], _now(), [*sae_a, *sae_b])
     with ExitStack() as stack:
         store = stack.enter_context(closing(_open_store(store_file, capacity_bits, lifetime_s)))
         feed = LinkFeed(store, _fresh_generator(), preset, loss_db, Adversary(intercepted), time.time)
@@ -104,9 +103,8 @@ def serve(
             servers.append(_server(stack, kme, host, place, directory))
 
         def ready() -> None:
-            if json_file is not None:
-                ports = {server.kme.here.kme_id: server.port for server in servers}
-                write_json(json_file, "kme serve", {"store": str(store_file), "host": host}, {"ports": ports})
+            ports = {server.kme.here.kme_id: server.port for server in servers}
+            write_json(json_file, "kme serve", {"store": str(store_file), "host": host}, {"ports": ports})
             _say(_greeting(servers, directory, host))
 
         _serve(servers, feed, ready)
@@ -137,11 +135,6 @@ def _serve(servers: list["KmeServer"], feed: LinkFeed, ready: Callable[[], None]
         stop.set()
         link.join()
         signal.signal(signal.SIGTERM, before)
-
-
-def _ends(sae_a: list[str], sae_b: list[str]) -> tuple[End, End]:
-    """Both ends of the link."""
-    return End(KME_A, tuple(sae_a)), End(KME_B, tuple(sae_b))
 
 
 def _open_store(path: Path, capacity_bits: int, lifetime_s: float) -> ReservedKeyStore:

@@ -48,7 +48,13 @@ def test_nothing_is_overwritten(tmp_path):
 
 @pytest.mark.parametrize(
     ("servers", "clients", "days", "message"),
-    [(["a"], ["a"], 1, "names"), ([AUTHORITY], [], 1, "names"), (["a"], ["b"], 0, "days")],
+    [
+        (["a"], ["a"], 1, "got 'a' more than once"),
+        ([AUTHORITY], [], 1, "got 'authority' more than once"),
+        (["a"], ["../b"], 1, "SAE ID: got '../b'"),
+        (["a"], ["b"], 0, "days"),
+        (["a"], ["b"], 1e9, "days"),
+    ],
 )
 def test_wrong_wishes_are_refused(tmp_path, servers, clients, days, message):
     with pytest.raises(ValueError, match=message):
@@ -61,6 +67,11 @@ def test_bad_certificates_are_named_before_a_server_begins(tmp_path):
         check_certificates(tmp_path / "c", ["kme-a"], NOW)
     make_certificates(tmp_path / "c", ["kme-a"], ["alice"], NOW, days=2)
     check_certificates(tmp_path / "c", ["kme-a"], NOW)
+    key_file(tmp_path / "c", "alice").rename(tmp_path / "alice.key")
+    check_certificates(tmp_path / "c", ["kme-a"], NOW, ["alice"])
+    (tmp_path / "alice.key").rename(key_file(tmp_path / "c", "alice"))
+    with pytest.raises(FileNotFoundError, match=r"dave.pem is missing; certificates for other applications"):
+        check_certificates(tmp_path / "c", ["kme-a"], NOW, ["alice", "dave"])
     for moment in (NOW + 3 * DAY, NOW - DAY):
         with pytest.raises(ValueError, match="is valid from 2026-11-22"):
             check_certificates(tmp_path / "c", ["kme-a"], moment)

@@ -85,12 +85,36 @@ def test_stores_that_do_not_serve(directory, capsys):
         (["--capacity", "64"], "--capacity"),
         (["--capacity", "8001"], "capacity_bits"),
         (["--lifetime", "0"], "lifetime_s"),
-        (["--sae-b", "alice"], "SAE IDs: got ['alice'] and ['alice']"),
+        (["--sae-b", "alice"], "SAE ID: got 'alice' more than once"),
+        (["--sae-a", "kme-a"], "SAE ID: got 'kme-a' more than once"),
+        (["--sae-a", "authority"], "SAE ID: got 'authority' more than once"),
         (["--sae-a", "a b"], "SAE ID: got 'a b'"),
+        (["--sae-a", "dave"], "dave.pem is missing; certificates for other applications: qdt kme certificates"),
     ],
 )
 def test_wrong_options_are_named(directory, capsys, arguments, message):
     assert message in mistake(capsys, directory, *arguments)
+
+
+def test_an_application_nobody_could_be_is_refused_before_the_store_is_made(directory, capsys):
+    mistake(capsys, directory, "--sae-a", "dave")
+    assert not (directory.parent / "keys.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sae-a", "../x"], "SAE ID: got '../x', allowed: 1 .. 64 letters"),
+        (["--sae-b", "a/b"], "SAE ID: got 'a/b'"),
+        (["--sae-a", ""], "SAE ID: got ''"),
+        (["--days", "1e9"], "days: got 1e+09, allowed: more than 0, at most 36500"),
+        (["--days", "nan"], "days: got nan"),
+    ],
+)
+def test_wrong_wishes_leave_nothing_behind(tmp_path, capsys, arguments, message):
+    assert main(["kme", "certificates", str(tmp_path / "c"), *arguments]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_fastapi_it_says_what_to_install(directory, capsys, monkeypatch):
