@@ -1,4 +1,4 @@
-"""Published figures against ours: what a check is, how it is run and judged. The lists stand in ``validation_*.py``."""
+"""Expected figures against ours: what a check is, how it is run and judged. The lists stand in ``validation_*.py``."""
 
 import math
 import time
@@ -6,33 +6,42 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+PUBLISHED, DERIVED, OWN = "published", "derived", "own"
+ORIGINS = {
+    PUBLISHED: "the figure stands in the source, or in a figure of it",
+    DERIVED: "the source's formulas give the figure, or two ways to compute it must agree",
+    OWN: "a first version of ours reached it: nothing got worse, which does not say that it is right",
+}
+
 
 @dataclass(frozen=True)
 class Check:
-    """A published figure and how we come by ours.
+    """An expected figure and how we come by ours.
 
     Attributes:
         name: what is compared.
-        source: paper, standard or design page of the published figure.
-        published: the figure, or (low, high) where a range is published.
+        source: paper, standard or first version of ours that the expected figure is from.
+        expected: the figure, or (low, high) where a range is expected.
         tolerance: how far ours may lie from it, or outside the range, >= 0, in its unit.
         compute: gives our figure.
         unit: "" for pure numbers.
         note: why the two may differ.
+        origin: how much the figure says, one of ``ORIGINS``.
     """
 
     name: str
     source: str
-    published: float | tuple[float, float]
+    expected: float | tuple[float, float]
     tolerance: float
     compute: Callable[[], float]
     unit: str = ""
     note: str = ""
+    origin: str = PUBLISHED
 
     @property
     def range(self) -> tuple[float, float]:
-        """The published range; both ends alike for a figure."""
-        return self.published if isinstance(self.published, tuple) else (self.published, self.published)
+        """The expected range; both ends alike for a figure."""
+        return self.expected if isinstance(self.expected, tuple) else (self.expected, self.expected)
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Outcome:
     Attributes:
         check: what was compared.
         ours: our figure, NaN where it could not be had.
-        difference: ours minus the published figure, or the distance to the published range, 0 within it.
+        difference: ours minus the expected figure, or the distance to the expected range, 0 within it.
         passed: whether the difference lies within the tolerance.
         seconds: time it took, >= 0 s.
     """
@@ -54,12 +63,15 @@ class Outcome:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers."""
+        """As plain numbers; ``published`` is None where the expected figure is not."""
         low, high = self.check.range
+        expected = low if low == high else [low, high]
         return {
             "name": self.check.name,
             "source": self.check.source,
-            "published": low if low == high else [low, high],
+            "origin": self.check.origin,
+            "expected": expected,
+            "published": expected if self.check.origin == PUBLISHED else None,
             "ours": self.ours,
             "difference": self.difference,
             "tolerance": self.check.tolerance,

@@ -38,8 +38,15 @@ def show_sheets(title: str, sheets: Sequence[Sheet], words: Sequence[str], markd
     console.print("\n".join(words), markup=False)
 
 
-def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; where the screen is too narrow for it, as several that each begin with the first column."""
+def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> None:
+    """Print a table; where the screen is too narrow for it, as several that each begin with the first column.
+
+    Args:
+        console: where to.
+        headings: of the columns.
+        rows: cells, as many in each as there are headings.
+        texts: how many columns hold words and stand at the left; the others hold numbers.
+    """
     cells = [[heading, *(row[k] for row in rows)] for k, heading in enumerate(headings)]
     columns = [(heading, max(map(len, column))) for heading, column in zip(headings, cells, strict=True)]
     if len(list(_fitting([width for _, width in columns], console.width))) > 1:
@@ -47,7 +54,7 @@ def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequen
     for chosen in _fitting([width for _, width in columns], console.width):
         table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for k in chosen:
-            table.add_column(Text(columns[k][0]), justify="right" if k else "left", overflow="fold")
+            table.add_column(Text(columns[k][0]), justify="right" if k >= texts else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(row[k]) for k in chosen))
         console.print(table)

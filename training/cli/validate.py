@@ -1,26 +1,27 @@
-"""``qdt validate``: published figures, ours, the difference and a verdict."""
+"""``qdt validate``: expected figures, ours, the difference and a verdict."""
 
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from qdt_env.records import require
 from training.cli.outputs import JsonFile, check_outputs, write_json
 from training.cli.report import progress_bar, screen
-from training.validation import Check, Outcome, all_passed, run_checks
+from training.cli.sheets import print_table
+from training.validation import ORIGINS, Check, Outcome, all_passed, run_checks
 from training.validation_planning import planning_checks
 from training.validation_security import security_checks
 
 SECTIONS: dict[str, Callable[[], list[Check]]] = {"security": security_checks, "planning": planning_checks}
+_HEADINGS = ("figure", "source", "origin", "expected", "ours", "difference", "tolerance", "unit", "verdict")
 
 
 def validate(
     only: Annotated[str, typer.Option("--only", help=f"One of {', '.join(SECTIONS)}; default: all.")] = "",
     json_file: JsonFile = None,
 ) -> None:
-    """Reproduce the published figures; the exit code is 1 if one lies outside its stated tolerance.
+    """Compute published, derived and own figures again; the exit code is 1 if one lies outside its stated tolerance.
 
     Examples: `qdt validate` · `qdt validate --only planning` · `qdt validate --only security --json security.json`
     """
@@ -32,16 +33,18 @@ def validate(
         for section in [only] if only else list(SECTIONS):
             checks = SECTIONS[section]()
             outcomes[section] = run_checks(checks, begin(section, len(checks)))
-    if json_file is not None:
-        results = {section: [outcome.to_dict() for outcome in found] for section, found in outcomes.items()}
-        write_json(json_file, "validate", {"only": only}, results)
     for section, found in outcomes.items():
-        console.print(_table(section, found))
+        console.print(f"\n{section}: expected and ours", style="bold")
+        print_table(console, _HEADINGS, [_row(outcome) for outcome in found], texts=3)
         for note in dict.fromkeys((o.check.note, o.check.source) for o in found if o.check.note):
             console.print(f"{note[1]}: {note[0]}", markup=False)
     flat = [outcome for found in outcomes.values() for outcome in found]
     failed = sum(not outcome.passed for outcome in flat)
-    console.print(f"{len(flat) - failed} of {len(flat)} published figures reproduced within their tolerances")
+    for origin, meaning in ORIGINS.items():
+        console.print(f"{origin} ({sum(o.check.origin == origin for o in flat)}): {meaning}")
+    console.print(f"{len(flat) - failed} of {len(flat)} figures are as expected, within their tolerances")
+    results = {section: [outcome.to_dict() for outcome in found] for section, found in outcomes.items()}
+    write_json(json_file, "validate", {"only": only}, results)
     if not all_passed(flat):
         raise typer.Exit(1)
 
@@ -51,18 +54,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
-def _table(section: str, outcomes: list[Outcome]) -> Table:
-    """One row per figure."""
-    table = Table(title=f"{section}: published and ours", title_justify="left")
-    for heading in ("figure", "source", "published", "ours", "difference", "tolerance", "unit", "verdict"):
-        numbers = heading in ("published", "ours", "difference", "tolerance")
-        table.add_column(heading, justify="right" if numbers else "left")
-    for outcome in outcomes:
-        check, (low, high) = outcome.check, outcome.check.range
-        published = _number(low) if low == high else f"{_number(low)} .. {_number(high)}"
-        verdict = "[green]ok[/]" if outcome.passed else "[red]outside[/]"
-        table.add_row(
-            check.name, check.source, published, _number(outcome.ours), f"{outcome.difference:+.2g}",
-            f"{check.tolerance:.3g}", check.unit, verdict,
-        )  # fmt: skip
-    return table
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    """The cells of one figure."""
+    check, (low, high) = outcome.check, outcome.check.range
+    expected = _number(low) if low == high else f"{_number(low)} .. {_number(high)}"
+    return (
+        check.name, check.source, check.origin, expected, _number(outcome.ours), f"{outcome.difference:+.2g}",
+        f"{check.tolerance:.3g}", check.unit, "ok" if outcome.passed else "OUTSIDE",
+    )  # fmt: skip

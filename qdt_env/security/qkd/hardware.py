@@ -37,7 +37,8 @@ class Hardware:
         eps_secret: eps_sec, how far the key may be from perfectly secret, (0, 1); see ``eps_per_bit``.
         eps_correct: eps_cor, probability that the two keys differ unnoticed, (0, 1).
         eps_per_bit: ``eps_secret`` counts per bit of key: eps_sec = eps_secret x l (Lim et al. 2014).
-        published_bit_s: finite-key rate (bit/s) by channel loss (dB) at n_Z = 1e5, optimised per loss (4-security).
+        expected_bit_s: finite-key rate (bit/s) by channel loss (dB) at n_Z = 1e5, optimised per loss, of our first
+            version (4-security).
 
     Raises:
         ValueError: a field is out of range; the message names it, what was given and what is allowed.
@@ -60,7 +61,7 @@ class Hardware:
     eps_secret: float = 1e-9
     eps_correct: float = 1e-15
     eps_per_bit: bool = False
-    published_bit_s: tuple[tuple[float, float], ...] = ()
+    expected_bit_s: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what the bounds do not hold for."""
@@ -119,11 +120,11 @@ HARDWARE = np.dtype(
     align=True,
 )
 
-# Efficiency, dark counts, misalignment, dead time, f_EC, pulse rate and published rates of the first two: 4-security.
+# Efficiency, dark counts, misalignment, dead time, f_EC, pulse rate and expected rates of the first two: 4-security.
 # Rusca et al. 2018 and Lim et al. 2014 (fibre .2 dB/km; its pulse rate is assumed, since it counts bits per pulse).
 PRESETS: dict[str, Hardware] = {
     "robot100MHz": Hardware(
-        "robot100MHz", published_bit_s=((10, 79e3), (15, 25e3), (20, 7.8e3), (25, 2.2e3), (30, 0.5e3))
+        "robot100MHz", expected_bit_s=((10, 79e3), (15, 25e3), (20, 7.8e3), (25, 2.2e3), (30, 0.5e3))
     ),
     "daylight": Hardware(
         "daylight",
@@ -131,7 +132,7 @@ PRESETS: dict[str, Hardware] = {
         intensities=(0.36, 0.117, 0.0),
         shares=(0.33, 0.67, 0.0),
         key_basis_probability=0.58,
-        published_bit_s=((10, 71e3), (15, 17e3), (20, 1.8e3), (25, 0.0), (30, 0.0)),
+        expected_bit_s=((10, 71e3), (15, 17e3), (20, 1.8e3), (25, 0.0), (30, 0.0)),
     ),
     "rusca2018": Hardware(
         "rusca2018",

@@ -1,4 +1,4 @@
-"""Optimised settings: published rates, and nothing better nearby."""
+"""Optimised settings: expected rates, and nothing better nearby."""
 
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ ROBOT = PRESETS["robot100MHz"]
 
 
 @pytest.mark.parametrize("name", ["robot100MHz", "daylight"])
-def test_published_rates_are_the_optimised_ones(name):
+def test_expected_rates_are_the_optimised_ones(name):
     """4-security, to the two digits it gives."""
-    for loss_db, published in PRESETS[name].published_bit_s:
+    for loss_db, expected in PRESETS[name].expected_bit_s:
         rate = float(finite_key_rate(optimise(name, loss_db), loss_db)[0])
-        assert rate == pytest.approx(published, rel=0.03)
+        assert rate == pytest.approx(expected, rel=0.03)
 
 
 def test_no_setting_nearby_is_better():
