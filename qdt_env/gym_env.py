@@ -29,6 +29,7 @@ import numpy as np
 from gymnasium import spaces
 
 from qdt_env.hospital_rescue_v0 import parallel_env
+from qdt_env.random import SEEDS, whole_number
 from qdt_env.records import require
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
 from qdt_env.vector_env import Array, RescueVectorEnv, space_of_row
@@ -77,7 +78,7 @@ class HospitalRescueEnv(gymnasium.Env[Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; seed and options as of ``parallel_env.reset``."""
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else whole_number(seed, "seed", SEEDS))
         return self._joined(*self._robots_env.reset(seed, options))
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -89,7 +90,7 @@ class HospitalRescueEnv(gymnasium.Env[Any, Any]):
         agents = self._robots_env.possible_agents
         require(np.shape(action) == (len(agents),), "action.shape", np.shape(action), f"({len(agents)},)")
         actions = dict(zip(agents, np.asarray(action), strict=True))
-        require(bool(self._robots_env.agents), "step", "before reset or after the end", "in an episode")
+        require(bool(self._robots_env.agents), "step", "before reset() or after the end", "in an episode")
         observations, rewards, terminations, truncations, infos = self._robots_env.step(actions)
         joined, info = self._joined(observations, infos)
         terminated, truncated = all(terminations.values()), all(truncations.values())

@@ -38,6 +38,7 @@ telescopes to lives saved. ``reward="individual"`` credits a handover to the rob
 
 import operator
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.engine.metrics import METRICS, NOT_YET
 from qdt_env.engine.privileged import state_layout, state_of
 from qdt_env.graph_layout import GRAPH_PASSAGE_FEATURES, GRAPH_ZONE_FEATURES
-from qdt_env.records import require
+from qdt_env.random import EPISODES, SEEDS, whole_number
+from qdt_env.records import require, require_begun, require_flag
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from qdt_env.spaces import CONTINUE, ROBOT_INFO, ActionCodec, ObservationLayout
 from qdt_env.twin.explanation import TrustExplanation
@@ -120,6 +122,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         require(action_mask in _MASK_MODES, "action_mask", action_mask, f"one of {', '.join(_MASK_MODES)}")
         allowed = f"None or one of {', '.join(_RENDER_MODES)}"
         require(render_mode is None or render_mode in _RENDER_MODES, "render_mode", render_mode, allowed)
+        require_flag(keep_dead, "keep_dead")
         config = with_horizon(load_scenario(scenario, building_seed=building_seed), max_cycles)
         game = GameConfig(suite, threats, control, reward, perfect_information, channel)
         self.render_mode = render_mode
@@ -164,19 +167,30 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         return (self._episodes.out.terminated[0] == 0) & bool(self.agents)
 
     def snapshot(self) -> TwinSnapshot:
-        """Read-only picture of the twin for planners and notebooks."""
+        """Read-only picture of the twin for planners and notebooks.
+
+        Raises:
+            ValueError: before the first reset.
+        """
+        require_begun(self._seed is not None, "snapshot")
         return self._episodes.snapshot()
 
     def metrics(self) -> dict[str, float]:
-        """Metrics of the episode as it stands (ground truth, for scoring)."""
+        """Metrics of the episode as it stands (ground truth, for scoring).
+
+        Raises:
+            ValueError: before the first reset.
+        """
+        require_begun(self._seed is not None, "metrics")
         return self._episodes.metrics()
 
     def explain_trust(self, agent: str) -> TrustExplanation:
         """Why the twin trusts a robot as it does: which evidence, when.
 
         Raises:
-            ValueError: an agent that never was.
+            ValueError: an agent that never was, or before the first reset.
         """
+        require_begun(self._seed is not None, "explain_trust")
         require(agent in self._row, "agent", agent, f"one of {', '.join(self.possible_agents)}")
         return self._episodes.explain_trust(self._row[agent])
 
@@ -203,14 +217,15 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         Raises:
             ValueError: a seed or episode out of range.
         """
+        require(options is None or isinstance(options, dict), "options", options, "None or a dict")
         if seed is not None:
-            self._seed, self._episode = whole_number(seed, "seed", 2**64), 0
+            self._seed, self._episode = whole_number(seed, "seed", SEEDS), 0
         elif self._seed is None:
             self._seed, self._episode = secrets.randbits(32), 0
         else:
             self._episode += 1
         if options and "episode" in options:
-            self._episode = whole_number(options["episode"], "options['episode']", 2**32)
+            self._episode = whole_number(options["episode"], "options['episode']", EPISODES)
         if self._recorder is not None:
             self._recorder.close()
         self._episodes.reset(np.zeros(1, np.int64), np.array([self._seed], np.uint64), np.array([self._episode]))
@@ -229,10 +244,11 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
             actions: action number by agent; a missing agent continues, one that is gone is ignored.
 
         Raises:
-            ValueError: an action outside the action space, or an agent that never was.
+            ValueError: an action outside the action space, an agent that never was, or before the first reset.
         """
         agents = self.agents
         if not agents:
+            require_begun(self._seed is not None, "step")
             return {}, {}, {}, {}, {}
         self._take_actions(actions)
         self._episodes.step(self._actions)
@@ -306,6 +322,7 @@ class parallel_env(ParallelEnv):  # the name is PettingZoo's convention
         """Actions by agent into the row for the kernels; who says nothing continues, who is gone is not heard."""
         row, n = self._actions[0], self._episodes.codec.n
         row[:] = CONTINUE
+        require(isinstance(actions, Mapping), "actions", actions, "a dict, action number by agent")
         for agent, action in actions.items():
             if agent not in self._row:
                 raise ValueError(f"agent {agent!r} is not allowed: one of {', '.join(self.possible_agents)}")
@@ -386,17 +403,6 @@ def _recorder(path: str | Path, episodes: Episodes) -> Any:
     from qdt_env.viewer.recorder import Recorder
 
     return Recorder(path, episodes)
-
-
-def whole_number(value: Any, name: str, below: int) -> int:
-    """``value`` as an int in 0 .. below-1.
-
-    Raises:
-        ValueError: it is not one; the message names the parameter.
-    """
-    allowed = f"a whole number in 0..{below - 1}"
-    require(hasattr(value, "__index__") and 0 <= operator.index(value) < below, name, value, allowed)
-    return operator.index(value)
 
 
 def raw_env(**kwargs: Any) -> Any:

@@ -8,6 +8,8 @@ published Random123 vectors are in ``tests/vectors/test_philox.py``.
 """
 
 import math
+import operator
+from typing import Any
 
 import numpy as np
 from numba import uint32, uint64
@@ -37,6 +39,8 @@ STREAMS = {
     "aftershock": AFTERSHOCK,
     "adversary_content": ADVERSARY_CONTENT,
 }
+
+SEEDS, EPISODES = 2**64, 2**32  # how many there are, from 0
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -134,3 +138,37 @@ def normal4(seed, episode, step, stream, entity, index):
 def normal(seed, episode, step, stream, entity, index):
     """One standard normal, float32; arguments as in :func:`words`."""
     return normal4(seed, episode, step, stream, entity, index)[0]
+
+
+def whole_number(value: Any, name: str, below: int) -> int:
+    """``value`` as an int in 0 .. below - 1: a seed, the number of an episode.
+
+    Raises:
+        ValueError: it is not one; the message names the parameter.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number < below:
+        raise ValueError(f"{name}={value!r} is not allowed: a whole number in 0..{_last(below)}")
+    return number
+
+
+def _last(below: int) -> str:
+    """``below - 1`` as people read it."""
+    power = below.bit_length() - 1
+    return f"2^{power}-1" if below == 2**power and power >= 32 else str(below - 1)
+
+
+def seed_array(seeds: Any, name: str = "seeds") -> np.ndarray:
+    """Seeds as uint64 (N,), each 0 .. 2^64-1.
+
+    Raises:
+        ValueError: one is not; the message names it.
+    """
+    if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64:
+        return seeds
+    if not hasattr(seeds, "__iter__"):
+        raise ValueError(f"{name}={seeds!r} is not allowed: one whole number in 0..{_last(SEEDS)} for each mission")
+    return np.array([whole_number(seed, f"{name}[{k}]", SEEDS) for k, seed in enumerate(seeds)], np.uint64)

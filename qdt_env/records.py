@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -54,6 +55,27 @@ def require(condition: bool, parameter: str, given: object, allowed: str) -> Non
     """Raise a ValueError that names the parameter, what was given and what is allowed, unless ``condition``."""
     if not condition:
         raise ValueError(f"{parameter}={given!r} is not allowed: {allowed}")
+
+
+def require_flag(value: object, parameter: str) -> None:
+    """Raise a ValueError unless ``value`` is a bool: any text would count as true."""
+    require(isinstance(value, bool | np.bool_), parameter, value, "True or False")
+
+
+def require_begun(begun: bool, method: str) -> None:
+    """Raise a ValueError where a method needs an episode and none has begun."""
+    if not begun:
+        raise ValueError(f"{method}() before reset() is not allowed: call reset() first")
+
+
+def path_of(value: Any, parameter: str) -> Path:
+    """An argument that names a file.
+
+    Raises:
+        ValueError: it is no path.
+    """
+    require(isinstance(value, str | PathLike) and str(value) != "", parameter, value, "the path of a file")
+    return Path(value)
 
 
 def why_no_file(path: Path) -> str:

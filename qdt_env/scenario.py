@@ -8,12 +8,14 @@ import numpy as np
 from qdt_env.hospital import HospitalGraph, generate_building, load_building
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.state import ROBOT_KINDS
+from qdt_env.random import whole_number
 from qdt_env.records import require
 from qdt_env.security.channel import ChannelConfig
 from qdt_env.twin.codec import report_bytes, view_bytes
 from qdt_env.twin.config import TwinConfig
 
 _HURT_SHARE = 0.16  # of the occupants, severities 1-3, at the default shock: sizes the patient slots
+_LONGEST = 30_000  # steps of a mission
 _SPREAD = 2.5  # standard deviations of room in the slots (counts are over-dispersed: zones collapse as a whole)
 
 
@@ -56,7 +58,8 @@ class ScenarioConfig:
         for kind in self.team:
             require(kind in ROBOT_KINDS, "team", kind, f"one of {', '.join(ROBOT_KINDS)}")
         whole = isinstance(self.horizon_steps, int)
-        require(whole and 1 <= self.horizon_steps <= 30_000, "horizon_steps", self.horizon_steps, "1 to 30000 steps")
+        whole = whole and 1 <= self.horizon_steps <= _LONGEST
+        require(whole, "horizon_steps", self.horizon_steps, f"1 to {_LONGEST} steps")
         slots = self.patients
         whole = slots is None or (isinstance(slots, int) and 1 <= slots <= 4096)
         require(whole, "patients", self.patients, "None or 1 to 4096 slots")
@@ -105,7 +108,7 @@ def load_scenario(scenario: str | Path | ScenarioConfig, *, building_seed: int =
         scenario: "ward", "clinic", "hospital" ("ward:7": the preset's building of seed 7), the path of a .json or
             .graphml building (team and mission length by its size), or a :class:`ScenarioConfig`, which is returned
             as it is.
-        building_seed: which generated building of a preset.
+        building_seed: which generated building of a preset, 0 .. 2^128-1.
 
     Raises:
         ValueError: neither a preset nor an existing file, or two building seeds; BuildingError where the file is not a
@@ -113,6 +116,9 @@ def load_scenario(scenario: str | Path | ScenarioConfig, *, building_seed: int =
     """
     if isinstance(scenario, ScenarioConfig):
         return scenario
+    given = isinstance(scenario, str | Path)
+    require(given, "scenario", scenario, f"{', '.join(_TEAMS)}, the path of a building file, or a ScenarioConfig")
+    whole_number(building_seed, "building_seed", 2**128)
     name, colon, seed = str(scenario).partition(":")
     if name in _TEAMS and (seed.isdecimal() or not colon):
         require(not (colon and building_seed), "building_seed", building_seed, f"none beside scenario={scenario!r}")
@@ -129,6 +135,14 @@ def load_scenario(scenario: str | Path | ScenarioConfig, *, building_seed: int =
     return ScenarioConfig(path.stem, building, _TEAMS[like], _HORIZONS[like])
 
 
-def with_horizon(scenario: ScenarioConfig, horizon_steps: int | None) -> ScenarioConfig:
-    """The same scenario with another mission length (None: unchanged)."""
-    return scenario if horizon_steps is None else replace(scenario, horizon_steps=horizon_steps)
+def with_horizon(scenario: ScenarioConfig, max_cycles: int | None) -> ScenarioConfig:
+    """The same scenario with another mission length (None: unchanged).
+
+    Raises:
+        ValueError: it is out of range.
+    """
+    if max_cycles is None:
+        return scenario
+    whole = isinstance(max_cycles, int | np.integer) and 1 <= max_cycles <= _LONGEST
+    require(whole, "max_cycles", max_cycles, f"None or 1 to {_LONGEST} steps")
+    return replace(scenario, horizon_steps=int(max_cycles))

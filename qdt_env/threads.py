@@ -20,9 +20,9 @@ class Threads:
         """``number`` threads; they start when they are first needed.
 
         Raises:
-            ValueError: fewer than 1.
+            ValueError: no whole number, or fewer than 1.
         """
-        require(number >= 1, "threads", number, "1 or more")
+        require(isinstance(number, int) and number >= 1, "threads", number, "1 or more")
         self.number = number
         self._others = ThreadPoolExecutor(number - 1) if number > 1 else None
 

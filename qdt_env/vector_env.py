@@ -50,9 +50,8 @@ those of the whole env.
 overwrites them. By default observations, masks and infos are copied, as Gymnasium's own vector environments do.
 """
 
-import operator
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +66,8 @@ from qdt_env.engine.episodes import GameConfig
 from qdt_env.engine.mixture import Mixture
 from qdt_env.engine.privileged import StateLayout
 from qdt_env.graph_layout import GRAPH_PASSAGE_FEATURES, GRAPH_ZONE_FEATURES
-from qdt_env.records import require
+from qdt_env.random import EPISODES, SEEDS, whole_number
+from qdt_env.records import require, require_begun, require_flag
 from qdt_env.scenario import ScenarioConfig, load_scenario, with_horizon
 from qdt_env.spaces import ROBOT_INFO, ActionCodec, ObservationLayout
 from qdt_env.twin.snapshot import TwinSnapshot
@@ -133,10 +133,12 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         copy: bool = True,
         threads: int = 1,
     ) -> None:
-        require(isinstance(num_envs, int) and num_envs >= 1, "num_envs", num_envs, "1 or more")
+        whole = isinstance(num_envs, int) and not isinstance(num_envs, bool)
+        require(whole and num_envs >= 1, "num_envs", num_envs, "1 or more")
+        require_flag(copy, "copy")
         require(action_mask in ("obs", "info"), "action_mask", action_mask, "'obs' or 'info'")
         require(observation in ("flat", "graph"), "observation", observation, "'flat' or 'graph'")
-        listed = (Condition(scenario, suite, threats, building_seed),) if conditions is None else tuple(conditions)
+        listed = (Condition(scenario, suite, threats, building_seed),) if conditions is None else _listed(conditions)
         require(1 <= len(listed) <= num_envs, "conditions", len(listed), f"1 to num_envs={num_envs}")
         self.num_envs, self._mode, self._copy = num_envs, _autoreset_mode(autoreset_mode), copy
         self._mask_in_info, self._graph = action_mask == "info", observation == "graph"
@@ -195,21 +197,23 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         Raises:
             ValueError: seeds, episodes or a mask of a wrong number or out of range.
         """
+        require(options is None or isinstance(options, dict), "options", options, "None or a dict")
         options = options or {}
         rows = np.flatnonzero(self._reset_mask(options.get("reset_mask")))
         if seed is None and (self._episodes[rows] < 0).any():
             seed = secrets.randbits(32)
         if seed is not None:
-            numbers = seed
-            if not isinstance(seed, Sequence | np.ndarray):
-                numbers = [operator.index(seed) + b for b in range(self.num_envs)]
-            self._seeds[rows] = self._whole_numbers(numbers, "seed", 2**64, np.uint64)[rows]
+            if np.ndim(seed) == 0:  # the others' follow on
+                first = whole_number(seed, "seed", SEEDS - self.num_envs + 1)
+                seed = range(first, first + self.num_envs)
+            self._seeds[rows] = self._whole_numbers(seed, "seed", SEEDS, np.uint64)[rows]
             self._episodes[rows] = -1
         self._episodes[rows] += 1
         if "episode" in options:
             numbers = options["episode"]
-            numbers = numbers if isinstance(numbers, Sequence | np.ndarray) else [numbers] * self.num_envs
-            self._episodes[rows] = self._whole_numbers(numbers, "options['episode']", 2**32, np.int64)[rows]
+            if np.ndim(numbers) == 0:
+                numbers = [whole_number(numbers, "options['episode']", EPISODES)] * self.num_envs
+            self._episodes[rows] = self._whole_numbers(numbers, "options['episode']", EPISODES, np.int64)[rows]
         self._begin(rows)
         return self._observations(), self._infos()
 
@@ -262,13 +266,19 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         """Read-only picture of one row's twin, for planners.
 
         Raises:
-            ValueError: no such row.
+            ValueError: no such row, or one that was never reset.
         """
-        require(0 <= row < self.num_envs, "row", row, f"0 to {self.num_envs - 1}")
+        whole_number(row, "row", self.num_envs)
+        require_begun(bool(self._episodes[row] >= 0), "snapshot")
         return self._mixture.snapshot(row)
 
     def metrics(self) -> dict[str, Array]:
-        """Metrics of every row's episode as it stands (ground truth, for scoring), (B,) float64 each."""
+        """Metrics of every row's episode as it stands (ground truth, for scoring), (B,) float64 each.
+
+        Raises:
+            ValueError: a row was never reset.
+        """
+        require_begun(bool((self._episodes >= 0).all()), "metrics")
         return self._mixture.metrics_of(np.arange(self.num_envs))
 
     # arrays <-> what Gymnasium hands about
@@ -354,7 +364,7 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
         if given.min() < 0 or given.max() >= self.codec.n:
             b, r = np.argwhere((given < 0) | (given >= self.codec.n))[0]
             require(False, f"actions[{b}, {r}]", int(given[b, r]), f"an integer in 0..{self.codec.n - 1}")
-        require(bool((self._episodes >= 0).all()), "step", "before reset", "after reset")
+        require_begun(bool((self._episodes >= 0).all()), "step")
         return given.astype(np.int32, copy=False)
 
     def _reset_mask(self, mask: Any) -> Array:
@@ -368,9 +378,8 @@ class RescueVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _whole_numbers(self, numbers: Any, name: str, below: int, dtype: Any) -> Array:
         """One whole number per row, each in 0 .. below-1."""
-        fits = len(numbers) == self.num_envs and all(hasattr(x, "__index__") and 0 <= x < below for x in numbers)
-        require(fits, name, numbers, f"one whole number, or {self.num_envs}, each in 0..{below - 1}")
-        return np.array([operator.index(x) for x in numbers], dtype)
+        require(len(numbers) == self.num_envs, name, numbers, f"one whole number, or {self.num_envs}, one per row")
+        return np.array([whole_number(x, f"{name}[{b}]", below) for b, x in enumerate(numbers)], dtype)
 
 
 def space_of_row(
@@ -395,6 +404,15 @@ def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
     values = [one.value for one in AutoresetMode]
     require(isinstance(mode, AutoresetMode) or mode in values, "autoreset_mode", mode, f"one of {', '.join(values)}")
     return AutoresetMode(mode)
+
+
+def _listed(conditions: Any) -> tuple[Condition, ...]:
+    """Conditions as a tuple of them."""
+    fits = isinstance(conditions, Iterable)
+    listed = tuple(conditions) if fits else ()
+    fits = fits and all(isinstance(one, Condition) for one in listed)
+    require(fits, "conditions", conditions, "None or a list of Condition, as Condition(suite='qkd', threats='tamper')")
+    return listed
 
 
 def _load(conditions: Sequence[Condition], max_cycles: int | None) -> list[ScenarioConfig]:

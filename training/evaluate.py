@@ -15,6 +15,7 @@ import numpy as np
 import qdt_env
 from qdt_env.engine.episodes import GameConfig
 from qdt_env.engine.metrics import METRICS, NOT_YET
+from qdt_env.random import seed_array
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from training.cluster import Spread, in_process
@@ -167,7 +168,7 @@ def evaluate(
         ValueError: nothing to play, names or seeds that repeat, an entry that cannot play, or an ``out`` that cannot
             be gone on with, see :class:`training.journal.Journal`.
     """
-    entries, numbers = tuple(entries), [int(seed) for seed in seeds]
+    entries, numbers = tuple(entries), seed_array(seeds).tolist()
     _check(trial, entries, numbers, chunk)
     require(out is not None or not resume, "resume", resume, "only with a folder that results are kept in")
     digests = {entry: checkpoint_digest(entry.policy) for entry in entries}
@@ -188,7 +189,6 @@ def _check(trial: Trial, entries: tuple[Entry, ...], seeds: list[int], chunk: in
     require(bool(trial.scenarios), "scenarios", list(trial.scenarios), "one or more")
     require(bool(names) and len(set(names)) == len(names), "policies", names, "one or more, all different")
     require(bool(seeds) and len(set(seeds)) == len(seeds), "seeds", len(seeds), "one or more, all different")
-    require(0 <= min(seeds) and max(seeds) < 2**64, "seeds", (min(seeds), max(seeds)), "0 to 2^64 - 1")
     require(chunk >= 1, "chunk", chunk, "1 or more")
     for entry in entries:
         for scenario in trial.scenarios.values():

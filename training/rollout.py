@@ -28,6 +28,7 @@ from qdt_env.engine.chronicle import open_ledger
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.graph_layout import GraphLayout
 from qdt_env.hospital.graph import HospitalGraph
+from qdt_env.random import seed_array
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.spaces import ActionCodec, ObservationLayout
@@ -113,10 +114,15 @@ def run_missions(
     Raises:
         ValueError: unknown names or no seeds; PlanningError (a ValueError) where a planner cannot be made.
     """
+    require(
+        isinstance(scenario, ScenarioConfig), "scenario", scenario, "a ScenarioConfig, as load_scenario('ward') gives"
+    )
+    require(isinstance(game, GameConfig), "game", game, "a GameConfig, as GameConfig(suite='qkd')")
+    require(isinstance(policy, str), "policy", policy, "a name or the path of a .safetensors file")
     named = planner is not None or advisor in advisor_names()
     require(named, "advisor", advisor, f"one of {', '.join(advisor_names())}")
     require(not (policy == "wait" and advisor != NO_ADVISOR), "advisor", advisor, "'none' with policy 'wait'")
-    numbers = np.array(list(seeds), np.uint64)
+    numbers = seed_array(seeds)
     require(numbers.size > 0, "seeds", numbers.size, "1 or more")
     require(record is None or numbers.size == 1, "seeds", numbers.size, "1 where the mission is recorded")
     if policy.startswith("perfect-"):

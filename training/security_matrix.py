@@ -8,6 +8,7 @@ import numpy as np
 
 from agents.policies import make_policy
 from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.random import seed_array
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import KEY_COMPROMISE, LINK_KINDS_MASK, threats_by_name
@@ -177,7 +178,7 @@ def play_matrix(
     Raises:
         ValueError: unknown names, or none.
     """
-    numbers = np.array(list(seeds), np.uint64)
+    numbers = seed_array(seeds)
     for name, given in (("suites", suites), ("threats", threats), ("seeds", numbers)):
         require(len(given) > 0, name, len(given), "1 or more")
     rows = tuple(dict.fromkeys(suites))
@@ -209,7 +210,7 @@ def play_cell(
     """
     if policy.startswith("perfect-"):
         game = replace(game, perfect_information=True)
-    numbers = np.array(list(seeds), np.uint64)
+    numbers = seed_array(seeds)
     threads = max(1, min(cores(), numbers.size // 4))
     episodes = Episodes(scenario, game, episodes=numbers.size, threads=threads)
     watch = _Watch(episodes, progress)

@@ -8,6 +8,7 @@ import numpy as np
 
 from agents.policies import make_policy
 from qdt_env.engine.episodes import Episodes, GameConfig
+from qdt_env.random import SEEDS, whole_number
 from qdt_env.scenario import ScenarioConfig, load_scenario
 from qdt_env.twin.explanation import TrustExplanation
 from qdt_env.twin.snapshot import TwinSnapshot
@@ -94,7 +95,12 @@ def tell(
         if renderer is not None and step in pictured:
             pictures[step] = renderer.draw()
 
-    play(episodes, make_policy(policy, episodes.layout, episodes.codec), np.array([seed], np.uint64), look)
+    play(
+        episodes,
+        make_policy(policy, episodes.layout, episodes.codec),
+        np.array([whole_number(seed, "seed", SEEDS)], np.uint64),
+        look,
+    )
     if renderer is not None:
         renderer.close()
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qdt_env.engine.state import DOWNLINK, UPLINK, Setup, State
+from qdt_env.records import path_of
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.outcomes import DELAYED, DELIVERED, FORGED
 from qdt_env.twin.codec import encode_report, encode_view
@@ -33,7 +34,7 @@ def open_ledger(path: str | Path | None, scenario: ScenarioConfig) -> Ledger:
     Raises:
         LedgerError: the file is a ledger already (its keys are gone), or something else.
     """
-    if path is not None and Path(path).is_file() and Path(path).stat().st_size > 0:
+    if path is not None and path_of(path, "ledger").is_file() and Path(path).stat().st_size > 0:
         todo = "close the environment that writes this one, then name another file or delete it"
         raise LedgerError(f"ledger {str(path)!r}: exists already, allowed is a new file: {todo}")
     names = ["server", *(f"gateway_{g}" for g in range(len(scenario.building.gateways)))]

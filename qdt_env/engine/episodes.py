@@ -21,6 +21,7 @@ from qdt_env.engine.state import Output, State, empty_state
 from qdt_env.engine.step import reset_rows, step_rows
 from qdt_env.engine.wire import BLOCKS_REMEMBERED, WireChannel
 from qdt_env.frames import Frame
+from qdt_env.random import seed_array
 from qdt_env.records import require
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import DELAY, REPLAY, attack_table, threats_by_name
@@ -135,13 +136,16 @@ class Episodes:
             rows: (n,) row indices.
             seeds: (n,) seeds, 0 .. 2^64-1; equal seeds and episode numbers give equal buildings, quakes and patients.
             episode_numbers: (n,) which episode under the seed, 0 .. 2^32-1.
+
+        Raises:
+            ValueError: a seed out of range.
         """
-        rows = np.asarray(rows, np.int64)
+        rows, seeds = np.asarray(rows, np.int64), seed_array(seeds)
         for row, seed, number in zip(rows, seeds, episode_numbers, strict=True):
             self.state.channel.attacks[row] = attack_table(self._games[row].attacks(int(seed), int(number)))
         reset_rows(
             rows,
-            np.asarray(seeds, np.uint64),
+            seeds,
             np.asarray(episode_numbers, np.int64),
             self._suites[rows],
             *self._frames,

@@ -12,7 +12,7 @@ from qdt_env.hospital.routing import build_hierarchy
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.physical.patients import rpm_after, survival
 from qdt_env.physical.state import PASSAGE_CONDITIONS, ROBOT_KINDS, SITE_PASSAGE, SITE_ZONE, Site
-from qdt_env.records import as_record, require
+from qdt_env.records import as_record, require, require_flag
 from qdt_env.scenario import ScenarioConfig
 from qdt_env.security.attacks import Attack, random_threats, threats_by_name
 from qdt_env.security.channel import channel_record
@@ -56,8 +56,9 @@ class GameConfig:
             ValueError: naming the parameter, what was given and what is allowed.
         """
         suite_by_name(self.suite)
-        if self.threats != "random":
+        if not isinstance(self.threats, str) or self.threats != "random":
             threats_by_name(self.threats)
+        require_flag(self.perfect_information, "perfect_information")
         require(self.channel in CHANNELS, "channel", self.channel, f"one of {', '.join(CHANNELS)}")
         require(self.control in ("task", "move"), "control", self.control, "'task' or 'move'")
         require(self.reward in ("team", "individual"), "reward", self.reward, "'team' or 'individual'")

@@ -164,6 +164,9 @@ ATTACK = np.dtype(
 )
 
 
+_ALLOWED_THREATS = f"{', '.join(THREATS)} (joined with '+'), or '{RANDOM_THREATS}' where an episode is given"
+
+
 def threats_by_name(threats: Threats) -> tuple[Attack, ...]:
     """The attacks that ``threats`` stands for.
 
@@ -179,9 +182,10 @@ def threats_by_name(threats: Threats) -> tuple[Attack, ...]:
         attacks: list[Attack] = []
         for name in threats.split("+"):
             if name.strip() not in THREATS:
-                allowed = f"{', '.join(THREATS)} (joined with '+'), or '{RANDOM_THREATS}' where an episode is given"
-                raise ValueError(f"threats: got {name.strip()!r}, allowed: {allowed}")
+                raise ValueError(f"threats: got {name.strip()!r}, allowed: {_ALLOWED_THREATS}")
             attacks.extend(THREATS[name.strip()])
+    elif not isinstance(threats, Sequence):
+        raise ValueError(f"threats: got {threats!r}, allowed: {_ALLOWED_THREATS}, an Attack, or a list of these")
     else:
         attacks = [attack for item in threats for attack in threats_by_name(item)]
     unique = tuple(dict.fromkeys(attacks))
@@ -196,10 +200,11 @@ def random_threats(seed: int, episode: int, most: int = 3) -> tuple[Attack, ...]
     A preset that brings a kind already present is left out.
     """
     names = [name for name in THREATS if name not in ("none", "mixed")]
-    first = random.words(seed, episode, 0, random.ATTACK, _PRESET_ENTITY, 0)
+    key = np.uint64(seed)  # compiled code takes a Python int for an int64
+    first = random.words(key, episode, 0, random.ATTACK, _PRESET_ENTITY, 0)
     attacks: list[Attack] = []
     for number in range(int(first[0]) % (most + 1)):
-        which, shift, _, _ = random.words(seed, episode, 0, random.ATTACK, _PRESET_ENTITY, 1 + number)
+        which, shift, _, _ = random.words(key, episode, 0, random.ATTACK, _PRESET_ENTITY, 1 + number)
         later = int(shift) % 61
         preset = THREATS[names[int(which) % len(names)]]
         if {attack.kind for attack in preset}.isdisjoint(attack.kind for attack in attacks):

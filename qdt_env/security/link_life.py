@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from qdt_env.compiled import batch, phase
+from qdt_env.random import SEEDS, whole_number
 from qdt_env.security.adversary import message_strikes
 from qdt_env.security.attacks import DELAY, MESSAGE_KINDS_MASK, REPLAY, Threats, attack_table, threats_by_name
 from qdt_env.security.channel import ChannelConfig, channel_record
@@ -105,7 +106,7 @@ class LinkLife:
         blocks: (1 + S,) ``COUNTS``: the block of detections being gathered, then the last S closed ones.
 
     Raises:
-        ValueError: a record or an attack table of another shape or type, an unknown threat.
+        ValueError: a record or an attack table of another shape or type, an unknown threat, a seed out of range.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class LinkLife:
         self.blocks = np.zeros(1 + BLOCKS_REMEMBERED, COUNTS) if blocks is None else blocks
         self._records = (links, _suites()[suite.code : suite.code + 1], attacks, _channel(channel))
         self._cells = np.zeros(CELLS_SHAPE)
-        self._address = np.uint64(seed), episode
+        self._address = np.uint64(whole_number(seed, "seed", SEEDS)), episode
         self._entity = entity
         self._tables = qkd_frame(channel.preset)
         self._pool = links["pool_bits"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from qdt_env.compiled import batch
 from qdt_env.frames import Frame
+from qdt_env.random import SEEDS, whole_number
 from qdt_env.security.attacks import Threats, attack_table, threats_by_name
 from qdt_env.security.channel import ChannelConfig, channel_record
 from qdt_env.security.link import LINK, advance_link, link_trust, reset_link
@@ -113,7 +114,7 @@ def simulate_link(
         seed, episode, entity: address of all draws; entity is the link's number.
 
     Raises:
-        ValueError: an unknown suite or threat, a negative length or a step of no duration.
+        ValueError: an unknown suite or threat, a seed out of range, a negative length or a step of no duration.
     """
     for name, value, least in (("steps", steps, 0), ("loss_db", loss_db, 0), ("message_bytes", message_bytes, 0)):
         if not value >= least:
@@ -136,7 +137,7 @@ def simulate_link(
         quantum_path_open,
         np.float32(dt_s),
         8 * message_bytes,
-        np.uint64(seed),
+        np.uint64(whole_number(seed, "seed", SEEDS)),
         episode,
         entity,
         messages,

@@ -111,7 +111,7 @@ def suite_by_name(name: str) -> Suite:
     Raises:
         ValueError: no such suite; the message lists the allowed names.
     """
-    if name not in SUITES:
+    if not isinstance(name, str) or name not in SUITES:
         raise ValueError(f"suite: got {name!r}, allowed: {', '.join(SUITE_NAMES)}")
     return SUITES[name]
 

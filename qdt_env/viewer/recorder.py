@@ -11,7 +11,7 @@ import qdt_env
 from qdt_env.engine.episodes import Episodes
 from qdt_env.hospital.graph import PASSAGE_KINDS, ZONE_KINDS, HospitalGraph
 from qdt_env.physical.state import DAMAGE_STATES, PASSAGE_CONDITIONS, PATIENT_STATUS, ROBOT_EVENTS, ROBOT_KINDS, VERBS
-from qdt_env.records import require
+from qdt_env.records import path_of, require
 from qdt_env.security.attacks import ATTACK_KINDS
 from qdt_env.security.link import ALARMS
 from qdt_env.security.outcomes import CONTENTS, VERDICTS
@@ -51,7 +51,7 @@ class Recorder:
         require(0 <= row < episodes.n, "row", row, f"0 to {episodes.n - 1}")
         alone = episodes.chronicle is None or episodes.n == 1
         require(alone, "record", episodes.n, "1 mission at a time with a ledger")
-        self.path = Path(path)
+        self.path = path_of(path, "record")
         check_new_file(self.path)
         self._first_path, self._begun = self.path, 0
         self._episodes, self._row, self._player = episodes, row, player or {}
