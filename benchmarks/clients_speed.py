@@ -26,7 +26,8 @@ from rich.table import Table
 from agents.policy import RandomPolicy
 from qdt_env import hospital_rescue_v0
 from qdt_env.vector_env import RescueVectorEnv
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 
 CHUNK_S = 0.03
 Seen = tuple[np.ndarray, np.ndarray]  # observations (B, R, F), masks (B, R, A)
@@ -294,7 +295,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="a few steps each, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     if chosen.quick:
         chosen.rows, chosen.repeats, chosen.seconds = 4, 1, CHUNK_S
     results = gather(chosen)

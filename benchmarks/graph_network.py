@@ -24,7 +24,8 @@ from rich.table import Table
 from agents.networks import NetworkConfig, TeamPolicy
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.scenario import load_scenario
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 from training.graph_missions import GraphSight
 
 ROUNDS = (0, 2, 3)
@@ -38,7 +39,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="one pass of 16 decisions, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     if chosen.quick:
         chosen.decisions, chosen.repeats = 16, 1
     return chosen

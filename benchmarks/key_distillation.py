@@ -29,7 +29,8 @@ from qdt_env.security.qkd.cascade import FRAME_BITS, reconcile, shannon_bits
 from qdt_env.security.qkd.pulses import sift_pulses, transmit
 from qdt_env.security.qkd.transmission import SiftedBlock, event_level_block
 from qdt_env.security.qkd.verification import polynomial_hash
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 
 QBERS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.10)
 AIM_CASCADE, AIM_EFFICIENCY, AIM_SIFTED, AIM_RATIO = 5e6, 1.06, 5e6, 1_000  # set before anything was built
@@ -48,7 +49,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="a few frames and blocks, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     if chosen.quick:
         chosen.repeats, chosen.frames, chosen.blocks = 2, 3, 2
     return chosen

@@ -31,7 +31,8 @@ from agents.quantum.parameters import transferred_ramp
 from agents.quantum.simulator import Batch, IsingSimulation, Simulation
 from agents.quantum.simulator.diagonal import ising_energies
 from agents.quantum.tune_ramps import optima, random_instance
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 
 DEPTH = 8
 AIMS = {"expectation": {12: 60, 16: 30, 20: 20}, "gradient": {12: 100, 16: 40, 20: 30}}
@@ -50,7 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="up to 8 qubits, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     if chosen.quick:
         chosen.qubits, chosen.repeats = [6, 8], 2
     return chosen

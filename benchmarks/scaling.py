@@ -31,7 +31,8 @@ from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.hospital import PRESETS, GeneratorConfig, generate_building
 from qdt_env.physical.config import PhysicalConfig
 from qdt_env.scenario import ScenarioConfig, load_scenario
-from training.cli.report import check_file, progress_bar, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import progress_bar, screen
 
 CROWDED = PhysicalConfig(area_per_person_m2=1.0)  # so many casualties that every slot is taken in every building
 KINDS = ("tracked", "tracked", "legged", "aerial")
@@ -77,8 +78,7 @@ def arguments() -> argparse.Namespace:
         chosen.repeats, chosen.steps = 2, 5
     elif chosen.figure is None:
         chosen.figure = FIGURE
-    check_file(chosen.json, "--json")
-    check_file(chosen.figure, "--figure")
+    check_outputs({"--json": chosen.json, "--figure": chosen.figure})
     return chosen
 
 

@@ -26,7 +26,8 @@ from agents.policy import RandomPolicy
 from qdt_env import hospital_rescue_v0
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.scenario import ScenarioConfig, load_scenario
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 
 AIM_WARD, AIM_CLINIC, AIM_FACE = 2_000_000, 500_000, 100_000  # agent-steps/s, set before anything was built
 FACE_CHUNK = 30
@@ -42,7 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="a few steps of a few episodes, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     if chosen.quick:
         chosen.episodes, chosen.repeats = 16, 2
     return chosen

@@ -25,7 +25,8 @@ from _measure import machine
 from _peers import Peer
 from rich.table import Table
 
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 
 if importlib.util.find_spec("torch") is None:
     print("PyTorch is not installed (extra 'train'), so nothing is trained.")
@@ -55,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="short missions in few rows, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     chosen.cycles = None
     if chosen.quick:
         chosen.rows, chosen.repeats, chosen.default_repeats, chosen.cycles = 8, 2, 0, 20

@@ -49,7 +49,8 @@ from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.gym_env import HospitalRescueVectorEnv
 from qdt_env.scenario import ScenarioConfig, load_scenario
 from qdt_env.vector_env import RescueVectorEnv
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 
 ENGINE, SHARED, COPIED, JOINT = "Episodes.step", "shared arrays", "copies", "dispatcher, shared"
 GRAPHS = "graphs, shared"
@@ -71,7 +72,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="a few steps of a few episodes, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     if chosen.quick:
         chosen.episodes, chosen.clinic_steps = 16, 10
     return chosen

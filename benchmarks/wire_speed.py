@@ -20,7 +20,8 @@ from rich.table import Table
 from qdt_env.engine.episodes import Episodes, GameConfig
 from qdt_env.scenario import load_scenario
 from qdt_env.security.suites import SUITE_NAMES
-from training.cli.report import check_file, screen, write_json
+from training.cli.outputs import check_outputs, write_json
+from training.cli.report import screen
 
 AIM_STEPS_S = 1_000  # set before it was built
 
@@ -33,7 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     parser.add_argument("--quick", action="store_true", help="one short mission of two suites, to see that it runs")
     chosen = parser.parse_args()
-    check_file(chosen.json, "--json")
+    check_outputs({"--json": chosen.json})
     return chosen
 
 

@@ -49,6 +49,8 @@ def _in_plain_words(path: str) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
             hint = "; a new one, and one with a -wal file beside it, needs a folder that can be written"
         raise LedgerError(f"ledger {path!r}: {error}{hint}") from error
+    except UnicodeDecodeError as error:  # raised by sqlite3 in place of its own, over a name that its message holds
+        raise LedgerError(f"ledger {path!r}: damaged, it has names that are no text") from error
 
 
 def _access(path: Path, read_only: bool) -> str:

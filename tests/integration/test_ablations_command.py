@@ -93,7 +93,7 @@ def test_a_study_is_trained_interrupted_and_gone_on_with(
         (["--hide-only", "gain", "--resume"], "--resume=True is not allowed: together with --out"),
         (["-o", "here", "--advisor", "oracle"], "advisor='oracle' is not allowed: one of none"),
         (["--hide-only", "clever"], "policy='clever' is not allowed"),
-        (["-o", "here", "--figure", "no/such/f.png"], "--figure: got 'no/such/f.png'"),
+        (["-o", "here", "--figure", "no/such/f.png"], "--figure='no/such/f.png'"),
         (["-o", "here", "--test", "castle"], "scenario='castle' is not allowed"),
         (["-o", "here.txt"], "--out='here.txt' is not allowed: a folder"),
     ],

@@ -121,5 +121,5 @@ def test_a_row_has_its_own_picture_of_the_twin() -> None:
     pictures = [env.snapshot(row) for row in range(3)]
     assert [picture.step for picture in pictures] == [1, 1, 1]
     assert (pictures[0].patient_status > 0).sum() != (pictures[2].patient_status > 0).sum()
-    with pytest.raises(ValueError, match="row=3 is not allowed: 0 to 2"):
+    with pytest.raises(ValueError, match="row=3 is not allowed: a whole number in 0..2"):
         env.snapshot(3)

@@ -1,7 +1,6 @@
 """Training runs on disk: resumed ones equal those that were never interrupted; foreign and damaged ones are refused."""
 
 import csv
-import signal
 import subprocess
 import sys
 import time
@@ -112,7 +111,7 @@ def test_a_run_that_is_interrupted_in_a_batch_keeps_the_whole_ones_before_it(
         steps -= 1
         found = step(learner, *rest)
         if steps == 0:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
         return found
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

@@ -283,6 +283,14 @@ def test_a_value_that_fills_the_memory_is_not_made(path: Path) -> None:
     assert kind == "file" and "too big" in message
 
 
+def test_names_and_texts_that_are_no_utf_8_are_found(path: Path) -> None:
+    edit(path, ("UPDATE leaves SET data = CAST(x'C5C5' AS TEXT) WHERE position = 7", ()))
+    assert first_problem(path)[0] == "file"
+    path.write_bytes(path.read_bytes().replace(b"tableleaves", b"table\xc5eaves"))
+    with pytest.raises(LedgerError, match="names that are no text"):
+        audit_file(path)
+
+
 def test_an_edited_ledger_is_not_gone_on_with(path: Path) -> None:
     edit(path, ("UPDATE leaves SET data = ?, hash = ? WHERE position = 70", changed(70)))
     with pytest.raises(LedgerError, match="the head of 100 leaves does not fit the leaves: audit this ledger"):
