@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qdt_env.records import require
+from qdt_env.records import require, why_no_file
 from qdt_env.twin.ledger import (
     ConsistencyProof,
     InclusionProof,
@@ -122,7 +122,7 @@ def export(
 def _is_proof(file: Path) -> bool:
     """Whether a file holds JSON and not a database."""
     if not file.is_file():
-        raise LedgerError(f"{str(file)!r} does not exist")
+        raise LedgerError(f"{str(file)!r} {why_no_file(file)}")
     with file.open("rb") as opened:
         return opened.read(1) == b"{"
 
