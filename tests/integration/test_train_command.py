@@ -78,6 +78,7 @@ def test_the_results_as_json_are_a_card_that_can_be_repeated(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--scenario", "ward,ward"], "--scenario='ward,ward' is not allowed: each once"),
         (["--start", "gain"], "trained policy: got 'gain' (a rule, without weights: qdt train --imitate gain)"),
         (["--start", "learned", "--memory"], "memory False, not True, allowed is one of the network that is trained"),
         (["--start", "learned", "--imitate", "gain"], "start='learned' is not allowed: None where a teacher is"),

@@ -15,7 +15,7 @@ from qdt_env.records import require
 from training.cards import CARD
 from training.cli.outputs import JsonFile, check_folder, check_outputs, write_json
 from training.cli.repeat import training_config, training_results
-from training.cli.report import Seed, Suite, progress_bar, screen
+from training.cli.report import Seed, Suite, plain, progress_bar
 
 WARM_UP = 10  # iterations in which a policy that knows something already is changed gently
 _TEACHERS = tuple(name for name in POLICY_NAMES if not name.startswith("perfect") and name != "wait")
@@ -62,7 +62,9 @@ def train(
     --minutes 60` · `qdt compare gain runs/ward/policy.safetensors -n 64`
     """
     require(imitate is None or imitate in _TEACHERS, "imitate", imitate, f"one of {', '.join(_TEACHERS)}")
-    check_outputs({"--json": json_file}, [*scenario.split(","), start])
+    scenarios = scenario.split(",")
+    require(len(set(scenarios)) == len(scenarios), "--scenario", scenario, "each once")
+    check_outputs({"--json": json_file}, [*scenarios, start])
     check_folder(out)
     try:
         from agents.networks import NetworkConfig
@@ -74,7 +76,7 @@ def train(
     apart = buildings * len(presets) * repeats
     mixes = [
         MissionMix(one, buildings, 0, suite, presets, rows or usual_rows(one, apart), advisor=advisor)
-        for one in scenario.split(",")
+        for one in scenarios
     ]
     hidden = features_of([name for name in without.split(",") if name], advised=advisor is not None)
     warm = min(imitated, iterations) if imitate else 0
@@ -85,7 +87,7 @@ def train(
         trace=trace, seed=seed,
         network=NetworkConfig(memory=memory, commits=not every_step, without=hidden, graph=graph),
     )  # fmt: skip
-    console = screen()
+    console = plain()
     with _told_how_to_go_on(out), progress_bar() as begin, _event_files(out if tensorboard else None) as scalars:
         done = begin("training", iterations)
         recent: list[dict[str, float]] = []
@@ -94,7 +96,7 @@ def train(
             done(number)
             recent.append(line)
             if number % 10 == 0 or number == iterations:
-                console.print(_words(recent))
+                console.print(_words(recent), markup=False)
                 recent.clear()
 
         path = train_run(
@@ -105,7 +107,8 @@ def train(
     for file in (out / CARD, *([json_file] if json_file else [])):
         write_json(file, "train", made | {"policy": str(path)}, training_results(out))
     played = path if advisor is None else f"{path}+{advisor}"
-    console.print(f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {played}")
+    said = f"Policy: {path}; curve: {path.with_name('curve.csv')}. Compare: qdt compare gain {played}"
+    console.print(said, markup=False)
 
 
 def _words(lines: list[dict[str, float]]) -> str:
