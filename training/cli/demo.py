@@ -262,7 +262,7 @@ def _caption(missions: Missions) -> str:
     """What the scale of the score is."""
     none, instant = missions.mean("survivors_none"), missions.mean("survivors_instant")
     return (
-        f"Means per mission: {missions.mean('patients'):.1f} patients; {none:.2f} expected survivors if nothing is "
+        f"{missions.mean('patients'):.1f} patients a mission; {none:.2f} expected survivors if nothing is "
         f"done (score 0), {instant:.2f} with instant rescue (score 1)."
     )
 
