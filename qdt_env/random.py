@@ -165,10 +165,10 @@ def seed_array(seeds: Any, name: str = "seeds") -> np.ndarray:
     """Seeds as uint64 (N,), each 0 .. 2^64-1.
 
     Raises:
-        ValueError: one is not; the message names it.
+        ValueError: one is not, or they are no list; the message names it.
     """
-    if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64:
-        return seeds
-    if not hasattr(seeds, "__iter__"):
+    if isinstance(seeds, np.ndarray) and seeds.dtype == np.uint64 and seeds.ndim == 1:
+        return seeds.copy()  # what is told of a run must not change with the caller's array
+    if not hasattr(seeds, "__iter__") or (isinstance(seeds, np.ndarray) and seeds.ndim != 1):
         raise ValueError(f"{name}={seeds!r} is not allowed: one whole number in 0..{_last(SEEDS)} for each mission")
     return np.array([whole_number(seed, f"{name}[{k}]", SEEDS) for k, seed in enumerate(seeds)], np.uint64)

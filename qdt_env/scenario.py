@@ -120,7 +120,7 @@ def load_scenario(scenario: str | Path | ScenarioConfig, *, building_seed: int =
     require(given, "scenario", scenario, f"{', '.join(_TEAMS)}, the path of a building file, or a ScenarioConfig")
     whole_number(building_seed, "building_seed", 2**128)
     name, colon, seed = str(scenario).partition(":")
-    if name in _TEAMS and (seed.isdecimal() or not colon):
+    if name in _TEAMS and ((seed.isdecimal() and len(seed) < 40) or not colon):
         require(not (colon and building_seed), "building_seed", building_seed, f"none beside scenario={scenario!r}")
         physical = PhysicalConfig(area_per_person_m2=_WARD_M2_PER_PERSON) if name == "ward" else PhysicalConfig()
         building = generate_building(name, int(seed) if colon else building_seed)

@@ -6,6 +6,7 @@ at every commit, "normal" only at checkpoints (the file stays consistent either 
 keep programs from editing rows by mistake; what an attacker edits past them is found by the audit.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,15 +57,17 @@ def _in_plain_words(path: str) -> Iterator[None]:
 def _access(path: Path, read_only: bool) -> str:
     """How SQLite opens the file.
 
-    To read in write-ahead mode SQLite makes two files beside the database, which a reader may not remove again. Where
-    none is there nobody has the ledger open and nobody died over it: it lies whole in its file, and is read without
-    them, so that it may stand where nothing can be written.
+    To read in write-ahead mode SQLite makes two files beside the database, and only who may write takes them away
+    again. So a reader opens a ledger as a writer would, and writes nothing (``query_only``). Where a file is beside it
+    already, somebody has the ledger open or died over it, and it is left as it is. Where nothing can be written, it
+    lies whole in its file and stays so, and is read without the two.
     """
     if not read_only:
         return "mode=rwc"
     real = path.resolve()  # SQLite, too, follows links before it looks
-    beside = any(real.with_name(f"{real.name}-{kind}").exists() for kind in ("wal", "journal"))
-    return "mode=ro" if beside else "immutable=1"
+    if any(real.with_name(f"{real.name}-{kind}").exists() for kind in ("wal", "journal")):
+        return "mode=ro"
+    return "mode=rw" if os.access(real, os.W_OK) and os.access(real.parent, os.W_OK) else "immutable=1"
 
 
 class LedgerStore:
@@ -106,7 +109,9 @@ class LedgerStore:
     def _prepare(self, header: LogHeader | None, read_only: bool, synchronous: str) -> None:
         """Set the file's mode; make the tables, header included, in one transaction if there are none."""
         with _in_plain_words(self.name):
-            if not read_only:
+            if read_only:
+                self._db.execute("PRAGMA query_only = ON")
+            else:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute(f"PRAGMA synchronous = {synchronous}")
             tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

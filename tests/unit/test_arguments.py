@@ -138,6 +138,11 @@ def test_every_seed_up_to_the_last_is_played(face: str) -> None:
 def test_seeds_and_whole_numbers() -> None:
     assert whole_number(np.uint64(7), "n", 8) == 7 and type(whole_number(np.int8(7), "n", 8)) is int
     assert seed_array(range(3)).tolist() == [0, 1, 2] and seed_array([SEEDS - 1]).dtype == np.uint64
+    given = np.array([1, 2], np.uint64)
+    assert not np.shares_memory(seed_array(given), given)
+    for shaped in (np.array(5), np.zeros((2, 2), np.uint64)):
+        with pytest.raises(ValueError, match=r"seeds=array[^:]* is not allowed: one whole number in 0\.\.2\^64-1"):
+            seed_array(shaped)
     with pytest.raises(ValueError, match=r"seeds=3 is not allowed: one whole number in 0..2\^64-1 for each mission"):
         seed_array(3)
     with pytest.raises(ValueError, match=r"n=8 is not allowed: a whole number in 0..7"):

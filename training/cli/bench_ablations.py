@@ -22,7 +22,7 @@ from training.cli.spreading import RayAddress, RayFlag, chosen_spread
 from training.cluster import Spread
 from training.comparison import contests, profiles, standings
 from training.entries import parse_entry
-from training.evaluate import FIRST_SEED, Evaluation, Trial, evaluate
+from training.evaluate import FIRST_SEED, JOURNAL, Evaluation, Trial, evaluate
 from training.rollout import NO_ADVISOR, advisor_names
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def ablations(
     check_folder(out)
     require(out is not None or not resume, "--resume", resume, "together with --out")
     require(advisor in advisor_names(), "advisor", advisor, f"one of {', '.join(advisor_names())}")
-    check_outputs({"--json": json_file, "--figure": figure}, [scenario, hide_only, *(test or ())])
+    played = [scenario, *(test or ()), *([parse_entry(hide_only).policy] if hide_only else [])]
+    kept = [out / JOURNAL] if out else []
+    check_outputs({"--json": json_file, "--figure": figure}, [*played, *kept], made=out)
     if quick:
         iterations, rows = min(iterations, QUICK_ITERATIONS), min(rows, QUICK_ROWS * buildings)
         repeats, episodes = min(repeats, QUICK_REPEATS), min(episodes, QUICK_EPISODES)

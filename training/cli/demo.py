@@ -104,7 +104,7 @@ def demo(
     mission = load_scenario(scenario)
     missions = default_episodes(mission, channel) if episodes is None else episodes
     require(1 <= missions <= 100_000, "episodes", missions, "1 to 100000")
-    check_outputs({"--json": json_file}, [scenario])
+    check_outputs({"--json": json_file}, [scenario, *(out / name for name in FILES)], made=out)
     check_folder(out)
     _check_ours(out)
     with _new_files(out) as fresh:
@@ -149,8 +149,9 @@ def _new_files(out: Path) -> Iterator[Path]:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".demo-", dir=out) as folder:
         yield Path(folder)
-        for left in out.glob(f"{LEDGER}-*"):
-            left.unlink()  # SQLite's own files of a ledger that was read or cut off; they would spoil the new one
+        if (out / LEDGER).exists():
+            for kind in ("wal", "shm", "journal"):  # SQLite's own of a ledger in use or cut off would spoil the new one
+                (out / f"{LEDGER}-{kind}").unlink(missing_ok=True)
         for name in FILES:
             (Path(folder) / name).replace(out / name)
 

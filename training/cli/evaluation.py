@@ -18,7 +18,7 @@ from training.cli.spreading import RayAddress, RayFlag, chosen_spread
 from training.cluster import Spread
 from training.comparison import Contest, Standing, contests, profiles, standings
 from training.entries import parse_entry
-from training.evaluate import CHUNK, FIRST_SEED, Evaluation, Trial, evaluate
+from training.evaluate import CHUNK, FIRST_SEED, JOURNAL, Evaluation, Trial, evaluate
 from training.rollout import advisor_names
 
 _POLICY = (
@@ -67,7 +67,7 @@ def eval_(
     Examples: `qdt eval gain` · `qdt eval gain+exact --scenario ward --scenario clinic --json gain.json` ·
     `qdt eval runs/mine/policy.safetensors -n 256 --out runs/mine/eval --resume`
     """
-    check_outputs({"--json": json_file}, [*(scenario or ()), *policies])
+    check_outputs({"--json": json_file}, _read(policies, scenario, out), made=out)
     game, spread = GameConfig(suite, threats, control, channel=channel), chosen_spread(ray, ray_address)
     trial, evaluation = _play(policies, scenario, game, seed, episodes, chunk, out, resume, spread)
     found = standings(evaluation)
@@ -100,7 +100,7 @@ def compare(
     `qdt compare gain runs/mine/policy.safetensors --scenario ward --scenario clinic.json -n 256 --figure compare.png`
     """
     require(len(policies) >= 2, "policies", policies, "two or more, the first the reference")
-    check_outputs({"--json": json_file, "--figure": figure}, [*(scenario or ()), *policies])
+    check_outputs({"--json": json_file, "--figure": figure}, _read(policies, scenario, out), made=out)
     game, spread = GameConfig(suite, threats, control, channel=channel), chosen_spread(ray, ray_address)
     trial, evaluation = _play(policies, scenario, game, seed, episodes, chunk, out, resume, spread)
     alone, against = standings(evaluation), contests(evaluation)
@@ -109,6 +109,12 @@ def compare(
     results = comparison_results(evaluation, alone, against)
     write_json(json_file, "compare", _config(trial, evaluation, scenario), results)
     write_figure(figure, lambda path: draw_comparison(profiles(evaluation), against, title, path))
+
+
+def _read(policies: list[str], scenario: list[str] | None, out: Path | None) -> list[str | Path]:
+    """Files that an evaluation reads or keeps: trained policies, buildings, and the missions that were played."""
+    trained = [parse_entry(text).policy for text in policies]
+    return [*trained, *(scenario or ()), *([out / JOURNAL] if out else [])]
 
 
 def missions_named(given: list[str] | None) -> dict[str, ScenarioConfig]:

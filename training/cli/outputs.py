@@ -19,30 +19,40 @@ PICTURES = (".png", ".svg", ".pdf", ".jpg")  # the suffix says the format
 
 
 def check_outputs(
-    files: Mapping[str, Path | None], read: Iterable[str | Path | None] = (), pictures: Iterable[str] = ("--figure",)
+    files: Mapping[str, Path | None],
+    read: Iterable[str | Path | None] = (),
+    *,
+    made: Path | None = None,
+    pictures: Iterable[str] = ("--figure",),
 ) -> None:
     """Refuse, before any work, files that cannot be written or must not be.
 
     Args:
         files: by option, such as "--json"; None where it was not given.
-        read: what the command reads: paths, and names that may be paths. They are not overwritten.
+        read: what the command reads or keeps for itself, which is not overwritten: paths, and as text names that are
+            paths where they have a suffix ("ward" has none).
+        made: a folder that the command makes if it is not there.
         pictures: options of which the suffix says the format.
 
     Raises:
         ValueError: a file in a folder that is not there or cannot be written to, a folder, a picture of an unknown
             format, a file that the command reads, or one file for two options.
     """
-    taken = {Path(one).resolve(): "what the command reads" for one in read if one is not None and Path(one).is_file()}
+    kept = [Path(one) for one in read if isinstance(one, Path) or (one is not None and Path(one).suffix)]
+    taken = {_place(one): "one that the command reads or keeps" for one in kept}
     for option, path in files.items():
         if path is None:
             continue
-        place, folder = path.resolve(), path.absolute().parent
+        place = _place(path)
+        folder = place.parent if made is None or place.parent != _place(made) else _there(made)
         known = option not in pictures or path.suffix.lower() in PICTURES
         require(known, option, str(path), f"a picture, its suffix one of {', '.join(PICTURES)}")
-        require(not path.is_dir() and folder.is_dir(), option, str(path), "a file in an existing folder")
-        require(_writable(path), option, str(path), "a file that you may write")
+        whole = folder.is_dir() and not place.is_dir() and not place.is_symlink()  # one that is left leads to itself
+        require(whole, option, str(path), "a file in an existing folder")
+        may = os.access(place, os.W_OK) if place.exists() else os.access(folder, os.W_OK | os.X_OK)
+        require(may, option, str(path), "a file that you may write")
         require(place not in taken, option, str(path), f"another file than {taken.get(place)}")
-        if path.exists() and not path.is_file():
+        if place.exists() and not place.is_file():
             continue  # /dev/stdout and the like hold nothing, and serve any number of options
         taken[place] = f"that of {option}"
 
@@ -55,7 +65,7 @@ def check_folder(path: Path | None, option: str = "--out") -> None:
     """
     if path is None:
         return
-    there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+    there = _there(path)
     require(there.is_dir() and os.access(there, os.W_OK | os.X_OK), option, str(path), "a folder that you may write")
 
 
@@ -89,6 +99,11 @@ def write_figure(path: Path | None, draw: Callable[[Path], None], option: str = 
             draw(path)
 
 
-def _writable(path: Path) -> bool:
-    """Whether the file, or where it is not there its folder, may be written."""
-    return os.access(path, os.W_OK) if path.exists() else os.access(path.absolute().parent, os.W_OK | os.X_OK)
+def _place(path: Path) -> Path:
+    """Where a file is or would be, whatever the way there; a link that leads to itself stays as it is."""
+    return Path(os.path.realpath(path))
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())

@@ -64,14 +64,16 @@ def train(
     require(imitate is None or imitate in _TEACHERS, "imitate", imitate, f"one of {', '.join(_TEACHERS)}")
     scenarios = scenario.split(",")
     require(len(set(scenarios)) == len(scenarios), "--scenario", scenario, "each once")
-    check_outputs({"--json": json_file}, [*scenarios, start])
-    check_folder(out)
     try:
         from agents.networks import NetworkConfig
+        from training.checkpoints import CHECKPOINT, CURVE, POLICY
         from training.ppo import PpoConfig
         from training.run import MissionMix, train_run, usual_rows
     except ModuleNotFoundError as error:
         raise ValueError(f"qdt train needs {error.name}: pip install 'qdt-env[train]'") from None
+    kept = [out / name for name in (CHECKPOINT, CURVE, POLICY, CARD)]
+    check_outputs({"--json": json_file}, [*scenarios, start, *kept], made=out)
+    check_folder(out)
     presets = tuple(threats.split(","))
     apart = buildings * len(presets) * repeats
     mixes = [

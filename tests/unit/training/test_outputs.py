@@ -24,8 +24,17 @@ WORDS = st.text("abc ", min_size=1, max_size=12).map(str.strip).filter(bool)
         ({"--json": "none/r.json"}, "--json='none/r.json' is not allowed: a file in an existing folder"),
         ({"--figure": "a.txt"}, "--figure='a.txt' is not allowed: a picture, its suffix one of .png, .svg, .pdf, .jpg"),
         ({"--figure": "a"}, "--figure='a' is not allowed: a picture"),
-        ({"--json": "here.json"}, "--json='here.json' is not allowed: another file than what the command reads"),
-        ({"--json": "link.json"}, "--json='link.json' is not allowed: another file than what the command reads"),
+        (
+            {"--json": "here.json"},
+            "--json='here.json' is not allowed: another file than one that the command reads or keeps",
+        ),
+        ({"--json": "loop.json"}, "--json='loop.json' is not allowed: a file in an existing folder"),
+        ({"--json": "dangling.json"}, "--json='dangling.json' is not allowed: a file in an existing folder"),
+        ({"--json": "kept"}, "--json='kept' is not allowed: another file than one that"),
+        (
+            {"--json": "link.json"},
+            "--json='link.json' is not allowed: another file than one that the command reads or keeps",
+        ),
         (
             {"--json": "a.png", "--figure": "./a.png"},
             "--figure='a.png' is not allowed: another file than that of",
@@ -37,9 +46,10 @@ def test_files_that_cannot_or_must_not_be_written_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("here.json").write_text("{}")
-    Path("link.json").symlink_to("here.json")
+    for link, target in (("link.json", "here.json"), ("loop.json", "loop.json"), ("dangling.json", "none/x.json")):
+        Path(link).symlink_to(target)
     with pytest.raises(ValueError, match="not allowed") as caught:
-        check_outputs({option: Path(path) for option, path in files.items()}, ["ward", None, "here.json"])
+        check_outputs({option: Path(path) for option, path in files.items()}, ["ward", None, "here.json", Path("kept")])
     assert words in str(caught.value)
 
 
@@ -47,6 +57,8 @@ def test_what_may_be_written_may_be_overwritten(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     Path("ward").write_text("last time's")
     check_outputs({"--json": Path("r.json"), "--figure": Path("a.PNG"), "--card": None}, ["clinic"])
+    check_outputs({"--json": Path("ward")}, ["ward"])  # the preset
+    check_outputs({"--json": Path("new/deep/r.json")}, made=Path("new/deep"))
     check_outputs({"--json": Path(os.devnull), "--card": Path(os.devnull)})
     check_folder(Path("new/deep"))
     check_folder(None)
@@ -78,7 +90,9 @@ def test_a_file_that_cannot_be_finished_is_named(tmp_path: Path) -> None:
         ["ledger", "export", "IT", "-o", "IT"], ["replay", "IT", "-o", "IT"], ["replay", "IT", "--json", "IT"],
         ["run", "--scenario", "IT", "--json", "IT"], ["run", "--scenario", "IT", "--record", "IT"],
         ["building", "check", "IT", "--json", "IT"], ["building", "stats", "ward", "IT", "--json", "IT"],
-        ["compare", "gain", "wait", "--scenario", "IT", "--json", "IT"],
+        ["compare", "gain", "wait", "--scenario", "IT", "--json", "IT"], ["demo", "-o", ".", "--json", "mission.qdr"],
+        ["eval", "gain", "--out", ".", "--json", "missions.jsonl"], ["eval", "it.safetensors@suite=psk+exact", "--json",
+        "it.safetensors"], ["bench", "ablations", "--out", ".", "--json", "missions.jsonl"],
         ["threats", "--scenario", "IT", "--json", "IT"], ["run", "--card", "n.json", "--json", "./n.json"],
         ["link", "-o", "a.png", "--json", "a.png"],
     ],
@@ -105,6 +119,13 @@ def test_a_picture_of_no_format_is_refused_before_the_work(
     assert "--figure='picture.bmp' is not allowed: a picture" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["checkpoint.pt", "curve.csv", "policy.safetensors", "card.json"])
+def test_a_training_run_s_own_files_are_not_results(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    assert main(["train", "-o", "runs/new", "--json", f"runs/new/{name}"]) == 2
+    assert "another file than one that the command reads or keeps" in capsys.readouterr().err
+
+
 def fake_play(files: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """A demo whose missions are not played."""
     monkeypatch.setattr(demo, "_play", lambda mission, channel, seeds, book: files(book.parent))
@@ -115,6 +136,7 @@ def test_a_demo_leaves_others_files_alone(
 ) -> None:
     ledger = tmp_path / "ledger.sqlite"
     ledger.write_bytes(b"somebody's")
+    (tmp_path / "ledger.sqlite-backup").write_bytes(b"somebody's, too")
     assert main(["demo", "-o", str(tmp_path)]) == 2
     assert "no demo wrote the ledger.sqlite in it" in capsys.readouterr().err
     assert ledger.read_bytes() == b"somebody's"

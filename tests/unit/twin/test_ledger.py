@@ -383,12 +383,17 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path, content: bytes) -> None:
             Ledger(path)
 
 
-def test_a_ledger_is_read_where_nothing_can_be_written_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("root", [True, False])
+def test_a_ledger_is_read_where_nothing_can_be_written_and_nothing_is_left_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: bool
+) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
     filled(folder / "ledger.sqlite", 60).close()
     (folder / "ledger.sqlite").chmod(0o444)
     folder.chmod(0o555)
+    if not root:  # whom neither mode keeps from writing
+        monkeypatch.setattr("os.access", lambda *_: False)
     try:
         assert audit_file(folder / "ledger.sqlite", scheme=STAMPS).leaves == 60
         reader = Ledger.read(folder / "ledger.sqlite", scheme=STAMPS)
@@ -408,6 +413,17 @@ def test_what_is_only_in_the_write_ahead_file_is_read_too(tmp_path: Path) -> Non
         (tmp_path / "link.sqlite").symlink_to(tmp_path / "ledger.sqlite")
         for name in ("copy.sqlite", "link.sqlite"):
             assert audit_file(tmp_path / name, scheme=STAMPS).leaves == 60
+
+
+def test_a_reader_sees_what_a_writer_adds_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    filled(path, 60).close()
+    with Ledger.read(path, scheme=STAMPS) as reader:
+        with stamped(path) as writer:
+            for step in range(60, 3000):
+                writer.append(leaf_of(step))
+        assert reader.export(tmp_path / "all.jsonl") > 3000
+    assert not list(tmp_path.glob("ledger.sqlite-*"))
 
 
 def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
