@@ -62,7 +62,7 @@ def print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequen
 
 def _wrapped(heading: str, cells: Sequence[str]) -> tuple[str, int]:
     """A heading over one or two lines, and the width that its column needs, in characters."""
-    width = max(1, *map(len, (*heading.split(), *cells)), 1)
+    width = max([1, *map(len, (*heading.split(), *cells))])
     while len(lines := textwrap.wrap(heading, width, break_on_hyphens=False)) > _HEADING_LINES:
         width += 1
     return "\n".join(lines), width
